@@ -1,0 +1,3 @@
+.PHONY: setup build
+setup: ; @dev/setup
+build: ; swift build -c release

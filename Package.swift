@@ -1,0 +1,96 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Layers from the bottom of the page to the top; Tests/Architecture holds the table of who may import whom.
+
+let strict: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+]
+
+/// A Swift target in `Sources/<layer>/<folder>`, named `Millrace<folder>` unless it says otherwise.
+func room(_ layer: String, _ folder: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .target(
+    name: "Millrace\(folder)", dependencies: dependencies, path: "Sources/\(layer)/\(folder)",
+    exclude: [], swiftSettings: strict)
+}
+
+func tests(_ folder: String, _ dependencies: [Target.Dependency], path: String? = nil) -> Target {
+  .testTarget(
+    name: "\(folder)Tests", dependencies: dependencies, path: path ?? "Tests/Unit/\(folder)Tests",
+    swiftSettings: strict)
+}
+
+let package = Package(
+  name: "Millrace",
+  platforms: [.macOS(.v15)],
+  products: [
+    .library(name: "Millrace", targets: ["MillraceServer"]),
+    .executable(name: "millrace", targets: ["millrace"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2")
+  ],
+  targets: [
+    // C shims: each imported by exactly one Swift target.
+    .target(name: "CMillraceArrow", path: "Sources/C/CMillraceArrow"),
+    .target(name: "CMillraceOnnx", path: "Sources/C/CMillraceOnnx"),
+    .target(name: "CMillraceKernels", path: "Sources/C/CMillraceKernels"),
+
+    room("Vocabulary", "Types"),
+    room("Vocabulary", "Columns", ["MillraceTypes", "CMillraceArrow"]),
+    room("Vocabulary", "Environment", ["MillraceTypes"]),
+
+    room("Formats", "Formats", ["MillraceTypes", "MillraceColumns"]),
+
+    room("Language", "Expressions", ["MillraceTypes", "MillraceColumns"]),
+    room("Language", "Plan", ["MillraceTypes", "MillraceColumns", "MillraceExpressions"]),
+    room("Language", "SQL", ["MillraceTypes", "MillraceColumns", "MillraceExpressions", "MillracePlan"]),
+    room("Language", "Planner", ["MillraceTypes", "MillraceColumns", "MillraceExpressions", "MillracePlan"]),
+
+    room(
+      "Engine", "Operators",
+      ["MillraceTypes", "MillraceColumns", "MillraceEnvironment", "MillraceExpressions", "MillracePlan", "CMillraceKernels"]),
+    room(
+      "Engine", "Connectors",
+      ["MillraceTypes", "MillraceColumns", "MillraceEnvironment", "MillraceFormats", "MillracePlan", "MillraceOperators"]),
+    room(
+      "Engine", "Runtime",
+      [
+        "MillraceTypes", "MillraceColumns", "MillraceEnvironment", "MillraceExpressions", "MillracePlan",
+        "MillraceOperators", "MillraceConnectors",
+      ]),
+
+    room("ML", "Inference", ["MillraceTypes", "MillraceColumns", "CMillraceOnnx"]),
+    room(
+      "ML", "Scoring",
+      ["MillraceTypes", "MillraceColumns", "MillraceInference", "MillraceExpressions", "MillracePlan", "MillraceOperators"]),
+
+    room("Platform", "SystemEnvironment", ["MillraceTypes", "MillraceEnvironment"]),
+
+    room(
+      "Surfaces", "Server",
+      [
+        "MillraceTypes", "MillraceColumns", "MillraceEnvironment", "MillraceFormats", "MillraceExpressions",
+        "MillracePlan", "MillraceSQL", "MillracePlanner", "MillraceOperators", "MillraceConnectors",
+        "MillraceRuntime", "MillraceInference", "MillraceScoring", "MillraceSystemEnvironment",
+      ]),
+    .executableTarget(
+      name: "millrace",
+      dependencies: ["MillraceServer", "MillraceTypes", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      path: "Sources/Surfaces/CLI", swiftSettings: strict),
+
+    tests("Types", ["MillraceTypes"]),
+    tests("Columns", ["MillraceTypes", "MillraceColumns"]),
+    tests("Formats", ["MillraceTypes", "MillraceColumns", "MillraceFormats"]),
+    tests("Expressions", ["MillraceTypes", "MillraceColumns", "MillraceExpressions"]),
+    tests("SQL", ["MillraceTypes", "MillraceColumns", "MillraceExpressions", "MillracePlan", "MillraceSQL"]),
+    tests("Operators", ["MillraceTypes", "MillraceColumns", "MillraceExpressions", "MillracePlan", "MillraceOperators"]),
+    tests("Connectors", ["MillraceTypes", "MillraceColumns", "MillraceEnvironment", "MillraceSystemEnvironment", "MillraceFormats", "MillracePlan", "MillraceOperators", "MillraceConnectors"]),
+    tests("Inference", ["MillraceTypes", "MillraceColumns", "MillraceInference"]),
+    tests("Query", ["MillraceServer", "MillraceTypes", "MillraceColumns", "MillraceRuntime", "MillraceSystemEnvironment"], path: "Tests/Query"),
+    tests("Architecture", [], path: "Tests/Architecture"),
+  ]
+)
