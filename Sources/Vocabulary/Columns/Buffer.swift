@@ -1,0 +1,49 @@
+/// A block of memory, 64-byte aligned and padded with at least 64 readable bytes, shared by columns.
+///
+/// Written only by the builder or kernel that made it, before anybody else sees it; immutable from then on.
+public final class Buffer: @unchecked Sendable {  // guard: immutability after publication, as above
+  public let base: UnsafeMutableRawPointer
+  /// Bytes in use, without the padding.
+  public let byteCount: Int
+  private let owner: AnyObject?
+
+  /// Allocates zeroed memory.
+  public init(zeroed byteCount: Int) {
+    base = .allocate(byteCount: byteCount + 64, alignment: 64)
+    base.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount + 64)
+    self.byteCount = byteCount
+    owner = nil
+  }
+
+  /// Allocates memory whose first `byteCount` bytes the caller fills; the padding is zeroed.
+  public init(uninitialized byteCount: Int) {
+    base = .allocate(byteCount: byteCount + 64, alignment: 64)
+    base.advanced(by: byteCount).initializeMemory(as: UInt8.self, repeating: 0, count: 64)
+    self.byteCount = byteCount
+    owner = nil
+  }
+
+  /// Borrows foreign memory (an imported Arrow array, say) that lives as long as `owner`. Such memory has no padding.
+  public init(borrowing base: UnsafeMutableRawPointer, byteCount: Int, owner: AnyObject) {
+    self.base = base
+    self.byteCount = byteCount
+    self.owner = owner
+  }
+
+  public convenience init(copying bytes: UnsafeRawBufferPointer) {
+    self.init(uninitialized: bytes.count)
+    if let source = bytes.baseAddress, bytes.count > 0 { base.copyMemory(from: source, byteCount: bytes.count) }
+  }
+
+  /// Copies an array of trivial values.
+  public convenience init<T: BitwiseCopyable>(_ values: [T]) {
+    self.init(uninitialized: values.count * MemoryLayout<T>.stride)
+    values.withUnsafeBytes { if let source = $0.baseAddress, $0.count > 0 { base.copyMemory(from: source, byteCount: $0.count) } }
+  }
+
+  deinit { if owner == nil { base.deallocate() } }
+
+  @inlinable public func pointer<T: BitwiseCopyable>(_ type: T.Type) -> UnsafeMutablePointer<T> {
+    base.assumingMemoryBound(to: type)
+  }
+}
