@@ -1,0 +1,59 @@
+import MillraceColumns
+import MillraceTypes
+
+/// One step of a stage: a synchronous state machine without I/O, owned by the one thread that drives its stage.
+///
+/// The call sequence it sees: `restore` (at most once per owned key group, before anything else), then any mix of `process` and
+/// `advance`, with `snapshot` between any two calls. `advance(to: .end)` is the last call: input is over on every port.
+/// It never reads a clock, a file or a socket, and nothing of its output may depend on how rows were cut into batches.
+public protocol Operator: AnyObject {
+  /// Takes rows of one input port. Rows arrive in any order but never below the last watermark of `advance`.
+  func process(_ batch: Batch, port: Int, into output: inout OperatorOutput) throws(MillraceError)
+
+  /// Event time is complete below `watermark` on every port. Returns the watermark of the output.
+  func advance(to watermark: EventTime, into output: inout OperatorOutput) throws(MillraceError) -> EventTime
+
+  /// Writes the state of every key group that has any.
+  func snapshot(into snapshot: inout OperatorSnapshot) throws(MillraceError)
+
+  /// Loads the state of one key group that this instance owns.
+  func restore(keyGroup: Int, bytes: [UInt8]) throws(MillraceError)
+}
+
+extension Operator {
+  public func advance(to watermark: EventTime, into output: inout OperatorOutput) throws(MillraceError) -> EventTime { watermark }
+  public func snapshot(into snapshot: inout OperatorSnapshot) throws(MillraceError) {}
+  public func restore(keyGroup: Int, bytes: [UInt8]) throws(MillraceError) {
+    throw MillraceError(.checkpointInvalid, "the checkpoint holds state for an operator that keeps none")
+  }
+}
+
+/// What an operator emits from one call, in order.
+public struct OperatorOutput {
+  public var batches: [Batch] = []
+  public init() {}
+  /// Empty batches are not passed on.
+  public mutating func emit(_ batch: Batch) { if batch.rowCount > 0 { batches.append(batch) } }
+}
+
+/// The state of an operator by key group. Operators without keys use key group 0 of a single partition.
+public struct OperatorSnapshot {
+  public var keyGroups: [Int: [UInt8]] = [:]
+  public init() {}
+}
+
+/// What an operator instance is told when it is made.
+public struct OperatorContext: Sendable {
+  public var partition: Int
+  public var parallelism: Int
+  public var maxParallelism: Int
+  /// Most rows that an emitted batch should have.
+  public var batchRows: Int
+
+  public init(partition: Int = 0, parallelism: Int = 1, maxParallelism: Int = KeyGroup.defaultMaxParallelism, batchRows: Int = 4096) {
+    self.partition = partition
+    self.parallelism = parallelism
+    self.maxParallelism = maxParallelism
+    self.batchRows = batchRows
+  }
+}
