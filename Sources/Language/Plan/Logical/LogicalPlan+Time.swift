@@ -1,0 +1,113 @@
+import MillraceColumns
+import MillraceExpressions
+import MillraceTypes
+
+/// How a visible column relates to the hidden event time of its rows.
+public enum TimeAttribute: Sendable, Hashable {
+  /// event time = column + offset, in microseconds, for every row. 0 for the table's own event-time column.
+  case exact(offsetMicros: Int64)
+  /// 0 <= event time - column <= lag: the columns of an interval join.
+  case bounded(lagMicros: Int64)
+}
+
+extension LogicalPlan {
+  /// What makes the column usable as event time, or nil when nothing does.
+  public func timeAttribute(of column: Int) -> TimeAttribute? {
+    switch self {
+    case .scan(let n):
+      guard let watermark = n.table.watermark, n.columns[column] == watermark.column else { return nil }
+      return .exact(offsetMicros: 0)
+    case .values, .sort: return nil
+    case .filter(let n): return n.input.timeAttribute(of: column)
+    case .union(let n):
+      guard let first = n.inputs[0].timeAttribute(of: column) else { return nil }
+      return n.inputs.allSatisfy { $0.timeAttribute(of: column) == first } ? first : nil
+    case .project(let n):
+      guard let (source, shift) = n.expressions[column].columnPlusMicros, let attribute = n.input.timeAttribute(of: source) else {
+        return nil
+      }
+      if shift == 0 { return attribute }
+      guard case .exact(let offset) = attribute else { return nil }
+      return .exact(offsetMicros: offset - shift)
+    case .aggregate(let n):
+      // The window_time key of a window aggregate is the event time of its rows.
+      guard column < n.keys.count, let window = n.windowInput, case .column(let source) = n.keys[column].kind else { return nil }
+      return source == window.schema.count - 1 ? .exact(offsetMicros: 0) : nil
+    case .window(let n): return column < n.input.schema.count ? n.input.timeAttribute(of: column) : nil
+    case .over(let n): return column < n.input.schema.count ? n.input.timeAttribute(of: column) : nil
+    case .predict(let n): return column < n.input.schema.count ? n.input.timeAttribute(of: column) : nil
+    case .asOf(let n):
+      guard column < n.input.schema.count, let attribute = n.input.timeAttribute(of: column) else { return nil }
+      guard case .exact(let offset) = attribute else { return nil }
+      return .exact(offsetMicros: offset + n.shiftMicros)
+    case .join(let n):
+      guard let interval = n.interval else { return nil }
+      if column == interval.leftTime { return .bounded(lagMicros: max(0, interval.upperMicros)) }
+      if column == n.left.schema.count + interval.rightTime { return .bounded(lagMicros: max(0, -interval.lowerMicros)) }
+      return nil
+    }
+  }
+
+  /// Whether rows carry a hidden event time at all.
+  public var hasEventTime: Bool {
+    switch self {
+    case .scan(let n): n.table.watermark != nil
+    case .values, .sort: false
+    case .aggregate(let n): n.windowInput != nil
+    case .join(let n): n.interval != nil
+    case .union(let n): n.inputs.allSatisfy(\.hasEventTime)
+    default: inputs.first?.hasEventTime ?? false
+    }
+  }
+
+  /// Whether rows may be retracted.
+  public var isUpdating: Bool {
+    switch self {
+    case .aggregate(let n): n.windowInput == nil || n.input.isUpdating
+    default: inputs.contains(where: \.isUpdating)
+    }
+  }
+}
+
+extension Aggregate {
+  /// The window table below, when both window_start and window_end are among the keys: such an aggregate emits each window once.
+  ///
+  /// The binder puts the aggregate right on top of the window table; keys and arguments refer to its columns.
+  public var windowInput: WindowTable? {
+    guard case .window(let window) = input else { return nil }
+    let width = window.input.schema.count
+    let columns = Set(keys.compactMap { key -> Int? in if case .column(let c) = key.kind { c } else { nil } })
+    return columns.contains(width) && columns.contains(width + 1) ? window : nil
+  }
+}
+
+extension Expression {
+  /// The column and the constant number of microseconds when the expression is `column`, `column + INTERVAL` or
+  /// `column - INTERVAL` (a cast between timestamp precisions 3 to 6 in between is looked through).
+  public var columnPlusMicros: (column: Int, micros: Int64)? {
+    switch kind {
+    case .column(let index): return (index, 0)
+    case .cast(let inner, _)
+    where inner.type.isTimestamp && type.isTimestamp && (inner.type.timePrecision ?? 9) <= (type.timePrecision ?? 0):
+      return inner.columnPlusMicros
+    case .call("+", let arguments) where arguments.count == 2:
+      if let millis = arguments[1].intervalMillisLiteral, let base = arguments[0].columnPlusMicros {
+        return (base.column, base.micros &+ millis &* 1000)
+      }
+      if let millis = arguments[0].intervalMillisLiteral, let base = arguments[1].columnPlusMicros {
+        return (base.column, base.micros &+ millis &* 1000)
+      }
+      return nil
+    case .call("-", let arguments) where arguments.count == 2:
+      guard let millis = arguments[1].intervalMillisLiteral, let base = arguments[0].columnPlusMicros else { return nil }
+      return (base.column, base.micros &- millis &* 1000)
+    default: return nil
+    }
+  }
+
+  /// Milliseconds of a day-to-second interval literal.
+  public var intervalMillisLiteral: Int64? {
+    if type == .intervalMillis, case .literal(.int(let millis)) = kind { return millis }
+    return nil
+  }
+}
