@@ -1,0 +1,100 @@
+import MillraceColumns
+import MillraceExpressions
+import MillraceTypes
+
+/// The job as a graph of operators, each node once however many consumers it has. Nodes stand in topological order.
+///
+/// Node `i` has id `i`; `operatorID` stays the same when unrelated parts of the job change and names state in checkpoints.
+public struct PhysicalPlan: Sendable, Hashable {
+  public struct Node: Sendable, Hashable {
+    public var id: Int
+    public var operatorID: String
+    public var kind: Kind
+    public var inputs: [Input]
+    public var schema: Schema
+    public init(id: Int, operatorID: String, kind: Kind, inputs: [Input], schema: Schema) {
+      self.id = id
+      self.operatorID = operatorID
+      self.kind = kind
+      self.inputs = inputs
+      self.schema = schema
+    }
+  }
+
+  /// Input port `p` of a node is `inputs[p]`.
+  public struct Input: Sendable, Hashable {
+    public var node: Int
+    public var exchange: Exchange
+    public init(node: Int, exchange: Exchange) {
+      self.node = node
+      self.exchange = exchange
+    }
+  }
+
+  public enum Exchange: Sendable, Hashable {
+    /// Same partition: the two operators are one stage.
+    case forward
+    /// To the partition that owns the key group of these expressions over the sender's columns.
+    case hash([Expression])
+    /// Everything to partition 0.
+    case single
+  }
+
+  public enum Kind: Sendable, Hashable {
+    case source(Scan, rank: [UInt8])
+    case values(ValuesRelation)
+    /// Predicate (optional), then expressions.
+    case filterProject(predicate: Expression?, expressions: [Expression]?)
+    case union
+    /// Pane-based window aggregate; `keys` are the non-window keys over the input, `outputs` says where each output column
+    /// comes from.
+    case windowAggregate(WindowAggregateSpec)
+    case groupAggregate(Aggregate)
+    case windowAssign(WindowTable)
+    case over(Over)
+    case hashJoin(Join)
+    case intervalJoin(Join)
+    case asOf(AsOfJoin, outcomeRank: [UInt8])
+    case predict(Predict)
+    case sort(Sort)
+    case sink(TableDefinition)
+    /// Rows of a bare query, given to the caller.
+    case collect
+  }
+
+  public var nodes: [Node]
+  public init(nodes: [Node]) { self.nodes = nodes }
+}
+
+/// A window aggregate over the rows of a window table's input.
+public struct WindowAggregateSpec: Sendable, Hashable {
+  public enum Output: Sendable, Hashable {
+    case key(Int)
+    case windowStart
+    case windowEnd
+    case windowTime
+    case aggregate(Int)
+  }
+  public var kind: WindowTable.Kind
+  /// Over the operator's input.
+  public var keys: [Expression]
+  /// Position of the time column in the input.
+  public var timeColumn: Int
+  public var aggregates: [AggregateCall]
+  public var outputs: [Output]
+  public var schema: Schema
+  /// Two bytes that begin the order key of emitted rows.
+  public var rank: [UInt8]
+  public init(
+    kind: WindowTable.Kind, keys: [Expression], timeColumn: Int, aggregates: [AggregateCall], outputs: [Output], schema: Schema,
+    rank: [UInt8]
+  ) {
+    self.kind = kind
+    self.keys = keys
+    self.timeColumn = timeColumn
+    self.aggregates = aggregates
+    self.outputs = outputs
+    self.schema = schema
+    self.rank = rank
+  }
+}
