@@ -1,3 +1,33 @@
-.PHONY: setup build
-setup: ; @dev/setup
-build: ; swift build -c release
+# The one entry. Each target does whatever set-up it lacks; ARGS passes further options through, as in
+#   make demo ARGS="--dir /tmp/demo"
+#   make test ARGS="--filter Columns"
+.PHONY: setup build demo test bench lint format docs
+.DEFAULT_GOAL := build
+
+export ORT_DISABLE_TELEMETRY := 1
+export SWIFT_BACKTRACE ?= enable=no
+SWIFT ?= swift
+
+setup:
+	@dev/setup
+
+build: setup
+	@$(SWIFT) build -c release --product millrace
+
+demo: build
+	@.build/release/millrace demo $(ARGS)
+
+test: build
+	@SWIFT="$(SWIFT)" dev/test $(ARGS)
+
+bench: setup
+	@SWIFT="$(SWIFT)" dev/bench $(ARGS)
+
+lint:
+	@$(SWIFT) format lint --strict --recursive --parallel Package.swift Sources Tests
+
+format:
+	@$(SWIFT) format --in-place --recursive --parallel Package.swift Sources Tests
+
+docs:
+	@SWIFT="$(SWIFT)" dev/docs
