@@ -1,0 +1,100 @@
+import MillraceEnvironment
+import MillraceTypes
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// The machine that the process runs on.
+public enum SystemEnvironment {
+  /// Files, clock, random numbers, console and variables of this machine.
+  public static var real: Environment {
+    Environment(
+      files: SystemFileStore(), clock: SystemClock(), randomness: SystemRandomSource(), console: SystemConsole(),
+      variables: variables(), programFolder: programFolder())
+  }
+
+  private static func variables() -> [String: String] {
+    var result: [String: String] = [:]
+    #if canImport(Glibc) || canImport(Musl)
+      let list = environ
+    #else
+      let list = _NSGetEnviron().pointee
+    #endif
+    var at = 0
+    while let entry = list[at] {
+      let text = String(cString: entry)
+      if let equals = text.firstIndex(of: "=") { result[String(text[..<equals])] = String(text[text.index(after: equals)...]) }
+      at += 1
+    }
+    return result
+  }
+
+  private static func programFolder() -> String? {
+    var buffer = [UInt8](repeating: 0, count: 4096)
+    let count = buffer.withUnsafeMutableBytes { bytes in
+      bytes.baseAddress.map { readlink("/proc/self/exe", $0, bytes.count) } ?? 0
+    }
+    let path = count > 0 ? String(decoding: buffer[0..<count], as: UTF8.self) : CommandLine.arguments.first
+    return path.map(FilePath.folder(of:))
+  }
+}
+
+/// The system's clocks.
+public struct SystemClock: WallClock {
+  public init() {}
+  public var nowMicros: Int64 {
+    let time = Self.read(CLOCK_REALTIME)
+    return Int64(time.tv_sec) &* 1_000_000 &+ Int64(time.tv_nsec) / 1000
+  }
+  public var monotonicNanos: UInt64 {
+    let time = Self.read(CLOCK_MONOTONIC)
+    return UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec)
+  }
+  public func sleep(nanos: UInt64) {
+    var left = timespec(tv_sec: Int(nanos / 1_000_000_000), tv_nsec: Int(nanos % 1_000_000_000))
+    var unslept = timespec()
+    while nanosleep(&left, &unslept) != 0 && errno == EINTR { left = unslept }
+  }
+  private static func read(_ id: clockid_t) -> timespec {
+    var time = timespec()
+    clock_gettime(id, &time)
+    return time
+  }
+}
+
+/// The system's random numbers.
+public struct SystemRandomSource: RandomSource {
+  public init() {}
+  public func bits() -> UInt64 {
+    var generator = SystemRandomNumberGenerator()
+    return generator.next()
+  }
+}
+
+/// Standard output and standard error, unbuffered. What cannot be written (a closed pipe) is dropped.
+public struct SystemConsole: Console {
+  public init() {}
+  public func write(_ bytes: UnsafeRawBufferPointer, to stream: ConsoleStream) {
+    let descriptor: Int32 = stream == .output ? 1 : 2
+    var rest = bytes
+    while let base = rest.baseAddress, rest.count > 0 {
+      #if canImport(Glibc)
+        let count = Glibc.write(descriptor, base, rest.count)
+      #elseif canImport(Musl)
+        let count = Musl.write(descriptor, base, rest.count)
+      #else
+        let count = Darwin.write(descriptor, base, rest.count)
+      #endif
+      if count < 0 {
+        if errno == EINTR { continue }
+        return
+      }
+      rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+    }
+  }
+}
