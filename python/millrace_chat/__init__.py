@@ -1,0 +1,1 @@
+"""The chat data set of the demo, turned into plain event files."""
