@@ -1,4 +1,4 @@
-public import MillraceTypes
+import MillraceTypes
 
 /// A SQL text and the name it is shown under (a file path, or e.g. `<command line>`).
 public struct SQLSource: Sendable {

@@ -111,7 +111,7 @@ package enum Keyword: String, Sendable, CaseIterable {
   case matchRecognize = "MATCH_RECOGNIZE"
   case merge = "MERGE"
   case metadata = "METADATA"
-  case minus = "MINUS"
+  case setMinus = "MINUS"
   case minute = "MINUTE"
   case model = "MODEL"
   case models = "MODELS"
@@ -234,7 +234,7 @@ package enum Keyword: String, Sendable, CaseIterable {
     switch self {
     case .all, .and, .any, .array, .as, .between, .by, .case, .cast, .create, .cross, .default, .distinct, .drop, .else,
       .end, .except, .exists, .false, .fetch, .for, .from, .full, .group, .having, .in, .inner, .insert, .intersect,
-      .interval, .into, .is, .join, .lateral, .left, .like, .limit, .matchRecognize, .minus, .natural, .not, .null,
+      .interval, .into, .is, .join, .lateral, .left, .like, .limit, .matchRecognize, .setMinus, .natural, .not, .null,
       .offset, .on, .or, .order, .over, .partition, .pivot, .qualify, .right, .row, .rows, .select, .set, .similar, .some,
       .table, .tablesample, .then, .to, .true, .tryCast, .union, .unknown, .unnest, .unpivot, .using, .values, .when,
       .where, .window, .with, .symmetric, .asymmetric, .escape, .filter, .also:

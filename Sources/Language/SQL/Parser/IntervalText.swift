@@ -48,7 +48,8 @@ enum IntervalText {
       (fields[from].months > 0) == (fields[to].months > 0)
     else {
       throw Problem(
-        message: "INTERVAL cannot go from \(first.rawValue) to \(last.rawValue)", hint: "use YEAR TO MONTH, or DAY TO SECOND and parts of it")
+        message: "INTERVAL cannot go from \(first.rawValue) to \(last.rawValue)",
+        hint: "use YEAR TO MONTH, or DAY TO SECOND and parts of it")
     }
     // Between fields: `-` after years, a blank after days, `:` after hours and minutes.
     var rest = digits[...]
@@ -79,14 +80,17 @@ enum IntervalText {
       example += parts[index]
       if index < to { example += fields[index].unit == .year ? "-" : fields[index].unit == .day ? " " : ":" }
     }
-    return Problem(message: "this is no interval of \(first.rawValue) TO \(last.rawValue)", hint: "write e.g. INTERVAL '\(example)' \(first.rawValue) TO \(last.rawValue)")
+    return Problem(
+      message: "this is no interval of \(first.rawValue) TO \(last.rawValue)",
+      hint: "write e.g. INTERVAL '\(example)' \(first.rawValue) TO \(last.rawValue)")
   }
 
   private static var tooLarge: Problem { Problem(message: "this interval is too large", hint: nil) }
 
   private static func integer(_ digits: ArraySlice<UInt8>) throws(Problem) -> Int64 {
     guard !digits.isEmpty, digits.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }) else {
-      throw Problem(message: "an interval's value must be a whole number", hint: "write e.g. INTERVAL '10' MINUTE; only SECOND takes a fraction")
+      throw Problem(
+        message: "an interval's value must be a whole number", hint: "write e.g. INTERVAL '10' MINUTE; only SECOND takes a fraction")
     }
     guard let value = Int64(String(decoding: digits, as: UTF8.self)) else { throw tooLarge }
     return value

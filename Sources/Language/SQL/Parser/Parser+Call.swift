@@ -25,7 +25,6 @@ extension Parser {
     if take(.distinct) { call.isDistinct = true } else { _ = take(.all) }
     repeat {
       if peek().symbol == .arrow { throw unsupported("named arguments of functions", hint: "give them in order") }
-      if at(.interval), peek().kind == .word, Keyword.clauses.contains(peek().keyword) == false { throw unsupported("INTERVAL of an expression") }
       call.arguments.append(try parseExpression())
     } while take(.comma)
     try parseNullTreatment(into: &call)
@@ -85,14 +84,11 @@ extension Parser {
       window.orderBy = try parseSortItems()
     }
     if at(.range) || at(.rows) { window.frame = try parseFrame() }
-    if at(.groups) { throw unsupported("GROUPS frames") }
+    if token.kind == .word, text(token).uppercased() == "GROUPS" { throw unsupported("GROUPS frames") }
     try expectClosing(opening)
     window.span = span(from: start)
     return window
   }
-
-  private func at(_ word: GroupsWord) -> Bool { token.kind == .word && text(token).uppercased() == "GROUPS" }
-  private enum GroupsWord { case groups }
 
   private mutating func parseFrame() throws(ParseStop) -> SQLFrame {
     let start = index

@@ -94,7 +94,8 @@ extension Parser {
     try rejectTableSuffixes()
     if let alias = try parseTableAlias() {
       if table.alias != nil || isJoin(table) {
-        report("a join in parentheses cannot be renamed", at: alias.name.span, hint: "make it a subquery: (SELECT ...) AS \(alias.name.text)")
+        report(
+          "a join in parentheses cannot be renamed", at: alias.name.span, hint: "make it a subquery: (SELECT ...) AS \(alias.name.text)")
       }
       table.alias = alias
     }

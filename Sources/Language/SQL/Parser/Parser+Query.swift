@@ -15,7 +15,7 @@ extension Parser {
 
   /// `[WITH ...] body [ORDER BY ...] [LIMIT ...]`
   mutating func parseQuery() throws(ParseStop) -> SQLQuery {
-    try nested { (p) throws(ParseStop) in try p.parseQueryUnchecked() }
+    try nested(levels: 3) { (p) throws(ParseStop) in try p.parseQueryUnchecked() }
   }
 
   private mutating func parseQueryUnchecked() throws(ParseStop) -> SQLQuery {
@@ -95,8 +95,8 @@ extension Parser {
   private mutating func parseSetOperations() throws(ParseStop) -> SQLQuery {
     let start = index
     var left = try parseIntersections()
-    while at(.union) || at(.except) || at(.minus) {
-      if at(.minus) { throw unexpected("EXCEPT", hint: "MINUS is written EXCEPT") }
+    while at(.union) || at(.except) || at(.setMinus) {
+      if at(.setMinus) { throw unexpected("EXCEPT", hint: "MINUS is written EXCEPT") }
       let operation: SQLSetOperator = at(.union) ? .union : .except
       left = try parseSetOperation(operation, left, start) { (p) throws(ParseStop) in try p.parseIntersections() }
     }

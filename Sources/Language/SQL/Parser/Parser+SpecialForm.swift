@@ -21,7 +21,8 @@ extension Parser {
     case .array where peek().symbol == .leftBracket: return try parseCollection()
     case .map where peek().symbol == .leftBracket: return try parseCollection()
     case .multiset where peek().symbol == .leftBracket: throw unsupported("MULTISET")
-    case .array where isCall, .map where isCall: throw unsupported("\(token.keyword.rawValue)(SELECT ...)", hint: "write \(token.keyword.rawValue)[...]")
+    case .array where isCall, .map where isCall:
+      throw unsupported("\(token.keyword.rawValue)(SELECT ...)", hint: "write \(token.keyword.rawValue)[...]")
     case .row where isCall: return try parseRow()
     default: return nil
     }

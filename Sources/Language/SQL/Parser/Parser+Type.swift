@@ -181,7 +181,8 @@ extension Parser {
     }
     func isCalendar(_ unit: SQLTimeUnit) -> Bool { unit == .year || unit == .month || unit == .quarter }
     guard isCalendar(first) == isCalendar(last) else {
-      report("INTERVAL cannot go from \(first.rawValue) to \(last.rawValue)", at: span(from: start), hint: "use YEAR TO MONTH or DAY TO SECOND")
+      report(
+        "INTERVAL cannot go from \(first.rawValue) to \(last.rawValue)", at: span(from: start), hint: "use YEAR TO MONTH or DAY TO SECOND")
       throw ParseStop()
     }
     return SQLTypeName(type: isCalendar(first) ? .intervalMonths : .intervalMillis, span: span(from: start))
