@@ -17,6 +17,11 @@ public enum MissingValues: Sendable, Hashable {
     public var replacedCount = 0
     /// Rows that must not be given a score, ascending.
     public var refusedRows: [Int] = []
+
+    public init(replacedCount: Int = 0, refusedRows: [Int] = []) {
+      self.replacedCount = replacedCount
+      self.refusedRows = refusedRows
+    }
   }
 
   /// Applies the policy to `rows` x `features` row-major values in place.

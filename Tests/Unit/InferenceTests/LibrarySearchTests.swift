@@ -24,9 +24,9 @@ import Testing
 
     #expect(try found() == ["libthing.so.1"])
     let inCache = cache.appendingPathComponent("libthing.so.1").path, besideIt = beside.appendingPathComponent("libthing.so.1").path
-    FileManager.default.createFile(atPath: inCache, contents: nil)
+    try Data().write(to: URL(fileURLWithPath: inCache))
     #expect(try found() == [inCache, "libthing.so.1"])
-    FileManager.default.createFile(atPath: besideIt, contents: nil)
+    try Data().write(to: URL(fileURLWithPath: besideIt))
     #expect(try found() == [besideIt, inCache, "libthing.so.1"])
     #expect(try found(nil, ["THING_PATH": inCache]) == [inCache])
     #expect(try found(besideIt, ["THING_PATH": inCache]) == [besideIt])
