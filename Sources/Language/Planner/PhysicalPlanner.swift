@@ -132,9 +132,15 @@ public struct PhysicalPlanner {
     }
     let input = try node(for: window.input)
     let schema = LogicalPlan.aggregate(aggregate).schema
+    let lag: Int64 =
+      switch window.input.timeAttribute(of: window.timeColumn) {
+      case .exact(let offset): offset
+      case .bounded(let lag): lag
+      case nil: 0
+      }
     let spec = WindowAggregateSpec(
       kind: window.kind, keys: keys, timeColumn: window.timeColumn, aggregates: aggregate.aggregates, outputs: outputs, schema: schema,
-      rank: [128, 255])
+      rank: [128, 255], lagMicros: lag)
     return add("window-aggregate", .windowAggregate(spec), [.init(node: input, exchange: Self.keyed(keys))], schema)
   }
 

@@ -24,6 +24,14 @@ public enum KeyHasher {
     withExtendedLifetime(encoded) {}
   }
 
+  /// The 32-bit key hash of each row.
+  public static func hashes(of keys: [Column], rowCount: Int) -> [Int32] {
+    [Int32](unsafeUninitializedCapacity: rowCount) { buffer, count in
+      if let base = buffer.baseAddress { hashes(of: keys, rowCount: rowCount, into: base) }
+      count = rowCount
+    }
+  }
+
   /// The partition that owns each row's key.
   public static func partitions(
     of keys: [Column], rowCount: Int, parallelism: Int, maxParallelism: Int, into out: UnsafeMutablePointer<Int32>

@@ -152,6 +152,37 @@ public final class KeyIndex {
     }
   }
 
+  /// Two lists in canonical order as one.
+  func merged(_ a: [Int32], _ b: [Int32]) -> [Int32] {
+    if a.isEmpty { return b }
+    if b.isEmpty { return a }
+    var out: [Int32] = []
+    out.reserveCapacity(a.count + b.count)
+    var i = 0
+    var j = 0
+    while i < a.count && j < b.count {
+      if precedes(b[j], a[i]) {
+        out.append(b[j])
+        j += 1
+      } else {
+        out.append(a[i])
+        i += 1
+      }
+    }
+    out.append(contentsOf: a[i...])
+    out.append(contentsOf: b[j...])
+    return out
+  }
+
+  private func precedes(_ a: Int32, _ b: Int32) -> Bool {
+    switch storage {
+    case .integer(let table):
+      if a == table.nullID || b == table.nullID { return a == table.nullID && b != table.nullID }
+      return table.key(ofID: a) < table.key(ofID: b)
+    case .bytes(let table): return Self.precedes(table.key(ofID: a), table.key(ofID: b))
+    }
+  }
+
   /// Ids by key group, each list in canonical order; key groups without keys are left out.
   public func idsByKeyGroup() -> [(keyGroup: Int, ids: [Int32])] {
     var groups = [[Int32]](repeating: [], count: maxParallelism)

@@ -31,7 +31,7 @@ public struct Aggregate: Sendable, Hashable {
 /// A window table function: TUMBLE, HOP. Output: the input's columns, then window_start, window_end and window_time.
 ///
 /// window_start and window_end are TIMESTAMP of the time column's precision (TIMESTAMP_LTZ's windows are aligned in UTC and
-/// shown as TIMESTAMP); window_time has the time column's type and is window_end minus one unit.
+/// shown as TIMESTAMP); window_time has the time column's type and is window_end minus one millisecond.
 public struct WindowTable: Sendable, Hashable {
   public enum Kind: Sendable, Hashable {
     case tumble(sizeMicros: Int64, offsetMicros: Int64)

@@ -85,10 +85,13 @@ public struct WindowAggregateSpec: Sendable, Hashable {
   public var schema: Schema
   /// Two bytes that begin the order key of emitted rows.
   public var rank: [UInt8]
+  /// No row's event time is further than this above its time column: windows wait that much longer.
+  public var lagMicros: Int64
   public init(
     kind: WindowTable.Kind, keys: [Expression], timeColumn: Int, aggregates: [AggregateCall], outputs: [Output], schema: Schema,
-    rank: [UInt8]
+    rank: [UInt8], lagMicros: Int64 = 0
   ) {
+    self.lagMicros = lagMicros
     self.kind = kind
     self.keys = keys
     self.timeColumn = timeColumn

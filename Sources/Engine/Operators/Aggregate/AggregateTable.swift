@@ -1,0 +1,213 @@
+import CMillraceKernels
+import MillraceColumns
+import MillraceExpressions
+import MillraceTypes
+
+/// How the states of a query's aggregates lie in a group's row: word 0 counts the group's rows, then each aggregate's words.
+struct AggregateLayout {
+  let calls: [AggregateCall]
+  /// The input retracts rows: values that cannot be taken back are all kept.
+  let retracts: Bool
+
+  func makeAccumulators() throws(MillraceError) -> [Accumulator] {
+    var offset = 1
+    var made: [Accumulator] = []
+    for call in calls {
+      let accumulator = try make(call, offset)
+      offset += accumulator.wordCount
+      made.append(accumulator)
+    }
+    return made
+  }
+
+  private func make(_ call: AggregateCall, _ offset: Int) throws(MillraceError) -> Accumulator {
+    if call.isDistinct && call.function != .countStar, let argument = call.arguments.first {
+      var plain = call
+      plain.isDistinct = false
+      switch call.function {
+      // A set has the same extremes as its elements.
+      case .min, .max, .firstValue, .lastValue, .approxCountDistinct: return try make(plain, offset)
+      default: return DistinctAccumulator(offset: offset, type: argument.type, inner: try make(plain, offset + 1))
+      }
+    }
+    guard let argument = call.arguments.first else {
+      return call.filter == nil ? RowCountAccumulator(offset: offset) : CountAccumulator(offset: offset)
+    }
+    let type = argument.type
+    switch call.function {
+    case .count, .countStar: return CountAccumulator(offset: offset)
+    case .sum where type.isInteger:
+      return IntegerSumAccumulator(
+        offset: offset, type: call.type, counts: argument.isNullable || call.filter != nil || call.isDistinct || retracts)
+    case .sum where type.isDecimal: return WideIntegerAccumulator(offset: offset, type: call.type, kind: .decimalSum)
+    case .sum where type.isFloating: return FloatSumAccumulator(offset: offset, type: call.type, isAverage: false)
+    case .avg where type.isInteger: return WideIntegerAccumulator(offset: offset, type: call.type, kind: .integerAverage)
+    case .avg where type.isFloating: return FloatSumAccumulator(offset: offset, type: call.type, isAverage: true)
+    case .avg:
+      if case .decimal(_, let scale) = type, case .decimal(_, let resultScale) = call.type {
+        return WideIntegerAccumulator(
+          offset: offset, type: call.type, kind: .decimalAverage(moreDigits: max(0, resultScale - scale)))
+      }
+    case .min, .max, .firstValue, .lastValue:
+      if retracts { return RetractableValueAccumulator(offset: offset, type: type, function: call.function) }
+      if call.function == .firstValue || call.function == .lastValue {
+        return OrderedValueAccumulator(offset: offset, type: type, isLast: call.function == .lastValue)
+      }
+      let isMax = call.function == .max
+      return FixedExtremeAccumulator.accepts(type)
+        ? FixedExtremeAccumulator(offset: offset, type: type, isMax: isMax)
+        : EncodedExtremeAccumulator(offset: offset, type: type, isMax: isMax)
+    case .stddevPop, .stddevSamp, .varPop, .varSamp:
+      return VarianceAccumulator(
+        offset: offset, isSample: call.function == .stddevSamp || call.function == .varSamp,
+        isDeviation: call.function == .stddevPop || call.function == .stddevSamp)
+    case .approxCountDistinct:
+      if retracts { throw Accumulator.cannotRetract("APPROX_COUNT_DISTINCT") }
+      return SketchAccumulator(offset: offset)
+    default: break
+    }
+    throw .notSupported("\(call.function.rawValue) of \(type)")
+  }
+}
+
+/// The arguments and filters of a query's aggregates, evaluated for one batch.
+struct AggregateArguments {
+  /// Per call.
+  var arguments: [Column?]
+  var filters: [Column?]
+
+  func take(_ indices: UnsafeBufferPointer<Int32>) -> AggregateArguments {
+    AggregateArguments(arguments: arguments.map { $0?.take(indices) }, filters: filters.map { $0?.take(indices) })
+  }
+}
+
+/// The aggregates of many groups, by dense id.
+final class AggregateTable {
+  private let accumulators: [Accumulator]
+  private let stride: Int
+  private let words: DenseArray<Int64>
+  private let mask = DenseArray<UInt8>(fill: 0, capacity: 4096)
+  private let filterMask = DenseArray<UInt8>(fill: 0, capacity: 4096)
+  private var arrival: UInt64 = 0
+
+  init(_ layout: AggregateLayout) throws(MillraceError) {
+    accumulators = try layout.makeAccumulators()
+    stride = 1 + accumulators.reduce(0) { $0 + $1.wordCount }
+    words = DenseArray(fill: 0, capacity: 64 * stride)
+  }
+
+  private var rows: StateRows { StateRows(base: words.base, stride: stride) }
+
+  /// Makes groups below `bound` usable.
+  func grow(to bound: Int) { words.grow(to: bound * stride) }
+
+  @inline(__always) func rowCount(_ id: Int32) -> Int64 { words.base[Int(id) &* stride] }
+
+  /// Takes in `count` rows, row i of group `ids[i]`. `firstSeen` is called for each group that had no rows before.
+  func update(
+    _ ids: UnsafePointer<Int32>, _ count: Int, _ input: AggregateArguments, weights: Column?, times: Column?, order: Column?,
+    firstSeen: (Int32) -> Void
+  ) throws(MillraceError) {
+    let rows = rows
+    let weightValues = weights?.pointer(Int64.self)
+    countRows(ids, count, weightValues, firstSeen)
+    for (index, accumulator) in accumulators.enumerated() {
+      let argument = input.arguments[index]
+      let prepared = AggregateInput(
+        argument: argument, mask: mask(of: argument, input.filters[index], count), weights: weightValues,
+        times: times?.pointer(Int64.self), order: order, arrival: arrival)
+      try accumulator.update(rows, ids, count, prepared)
+    }
+    arrival &+= UInt64(count)
+    withExtendedLifetime((weights, times, order)) {}
+  }
+
+  private func countRows(
+    _ ids: UnsafePointer<Int32>, _ count: Int, _ weights: UnsafePointer<Int64>?, _ firstSeen: (Int32) -> Void
+  ) {
+    let (base, stride) = (words.base, stride)
+    let distance = IntegerKeyTable.prefetchDistance
+    let ahead = max(0, count &- distance)
+    var i = 0
+    while i < count {
+      if i < ahead { millrace_prefetch_write(base + Int(ids[i &+ distance]) &* stride) }
+      let row = base + Int(ids[i]) &* stride
+      let old = row[0]
+      if old == 0 { firstSeen(ids[i]) }
+      row[0] = old &+ (weights?[i] ?? 1)
+      i &+= 1
+    }
+  }
+
+  /// Bytes that are non-zero where the filter is true and the argument is there; nil when that is everywhere.
+  private func mask(of argument: Column?, _ filter: Column?, _ count: Int) -> UnsafePointer<UInt8>? {
+    var used = false
+    if let argument {
+      if case .none = argument.values {
+        mask.grow(to: count)
+        mask.base.update(repeating: 0, count: count)
+        return UnsafePointer(mask.base)
+      }
+      if let validity = argument.validity {
+        mask.grow(to: count)
+        validity.unpack(into: mask.base)
+        used = true
+      }
+    }
+    if let filter {
+      mask.grow(to: count)
+      filterMask.grow(to: count)
+      if !used { mask.base.update(repeating: 1, count: count) }
+      used = true
+      if case .bits(let bits) = filter.values {
+        bits.unpack(into: filterMask.base)
+        for i in 0..<count { mask.base[i] &= filterMask.base[i] }
+        if let validity = filter.validity {
+          validity.unpack(into: filterMask.base)
+          for i in 0..<count { mask.base[i] &= filterMask.base[i] }
+        }
+      } else {
+        mask.base.update(repeating: 0, count: count)
+      }
+    }
+    return used ? UnsafePointer(mask.base) : nil
+  }
+
+  /// Adds groups `otherIDs` of a table of the same layout to groups `ids`.
+  func merge(
+    _ ids: UnsafePointer<Int32>, from other: AggregateTable, _ otherIDs: UnsafePointer<Int32>, _ count: Int
+  ) throws(MillraceError) {
+    let (rows, otherRows) = (rows, other.rows)
+    for i in 0..<count { rows.row(ids[i], 0)[0] &+= otherRows.row(otherIDs[i], 0)[0] }
+    for (mine, theirs) in zip(accumulators, other.accumulators) {
+      try mine.merge(rows, ids, from: theirs, otherRows, otherIDs, count)
+    }
+  }
+
+  /// One column per aggregate.
+  func results(_ ids: UnsafePointer<Int32>, _ count: Int) throws(MillraceError) -> [Column] {
+    var columns: [Column] = []
+    for accumulator in accumulators { columns.append(try accumulator.result(rows, ids, count)) }
+    return columns
+  }
+
+  func clear(_ ids: UnsafePointer<Int32>, _ count: Int) {
+    let rows = rows
+    for i in 0..<count { rows.row(ids[i], 0)[0] = 0 }
+    for accumulator in accumulators { accumulator.clear(rows, ids, count) }
+  }
+
+  func write(_ ids: UnsafePointer<Int32>, _ count: Int, into writer: inout ByteWriter) {
+    let rows = rows
+    writer.write(arrival)
+    for i in 0..<count { writer.write(rows.row(ids[i], 0)[0]) }
+    for accumulator in accumulators { accumulator.write(rows, ids, count, into: &writer) }
+  }
+
+  func read(_ ids: UnsafePointer<Int32>, _ count: Int, from reader: inout ByteReader) throws(MillraceError) {
+    let rows = rows
+    arrival = max(arrival, try reader.readUInt64())
+    for i in 0..<count { rows.row(ids[i], 0)[0] = try reader.readInt64() }
+    for accumulator in accumulators { try accumulator.read(rows, ids, count, from: &reader) }
+  }
+}

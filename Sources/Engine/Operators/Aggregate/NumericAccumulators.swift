@@ -1,0 +1,398 @@
+import MillraceColumns
+import MillraceTypes
+
+/// COUNT of the rows that count.
+final class CountAccumulator: Accumulator {
+  override var wordCount: Int { 1 }
+
+  override func update(_ rows: StateRows, _ ids: UnsafePointer<Int32>, _ count: Int, _ input: AggregateInput) {
+    let offset = offset
+    input.forEachRow(count) { i, weight in rows.row(ids[i], offset)[0] &+= weight }
+  }
+
+  override func merge(
+    _ rows: StateRows, _ ids: UnsafePointer<Int32>, from other: Accumulator, _ otherRows: StateRows, _ otherIDs: UnsafePointer<Int32>,
+    _ count: Int
+  ) {
+    let offset = offset
+    for i in 0..<count { rows.row(ids[i], offset)[0] &+= otherRows.row(otherIDs[i], offset)[0] }
+  }
+
+  override func result(_ rows: StateRows, _ ids: UnsafePointer<Int32>, _ count: Int) -> Column {
+    let out = Buffer(uninitialized: count * 8)
+    let target = out.pointer(Int64.self)
+    let offset = offset
+    for i in 0..<count { target[i] = rows.row(ids[i], offset)[0] }
+    return Column(type: .int64, count: count, values: .fixed(out))
+  }
+}
+
+/// COUNT(*) without a filter: the number of rows that the table keeps anyway.
+final class RowCountAccumulator: Accumulator {
+  override func result(_ rows: StateRows, _ ids: UnsafePointer<Int32>, _ count: Int) -> Column {
+    let out = Buffer(uninitialized: count * 8)
+    let target = out.pointer(Int64.self)
+    for i in 0..<count { target[i] = rows.row(ids[i], 0)[0] }
+    return Column(type: .int64, count: count, values: .fixed(out))
+  }
+}
+
+/// SUM of integers: wraps in the type of the result, as Flink's. Words: sum, then the count of non-null arguments where the
+/// argument may be null or filtered away (otherwise the group's rows say whether there was any).
+final class IntegerSumAccumulator: Accumulator {
+  private let type: DataType
+  private let counts: Bool
+  private let widening = WideningBuffer()
+  override var wordCount: Int { counts ? 2 : 1 }
+
+  init(offset: Int, type: DataType, counts: Bool) {
+    self.type = type
+    self.counts = counts
+    super.init(offset: offset)
+  }
+
+  override func update(_ rows: StateRows, _ ids: UnsafePointer<Int32>, _ count: Int, _ input: AggregateInput) {
+    guard let argument = input.argument else { return }
+    let values = widening.integers(argument)
+    let offset = offset
+    if counts {
+      input.forEachRow(count) { i, weight in
+        let row = rows.row(ids[i], offset)
+        row[0] &+= values[i] &* weight
+        row[1] &+= weight
+      }
+    } else {
+      input.forEachRow(count) { i, weight in rows.row(ids[i], offset)[0] &+= values[i] &* weight }
+    }
+    withExtendedLifetime(argument) {}
+  }
+
+  override func merge(
+    _ rows: StateRows, _ ids: UnsafePointer<Int32>, from other: Accumulator, _ otherRows: StateRows, _ otherIDs: UnsafePointer<Int32>,
+    _ count: Int
+  ) {
+    let offset = offset
+    for w in 0..<wordCount {
+      for i in 0..<count { rows.row(ids[i], offset)[w] &+= otherRows.row(otherIDs[i], offset)[w] }
+    }
+  }
+
+  override func result(_ rows: StateRows, _ ids: UnsafePointer<Int32>, _ count: Int) -> Column {
+    var builder = ResultBuilder(type, count: count)
+    for i in 0..<count {
+      let present = counts ? rows.row(ids[i], offset)[1] : rows.row(ids[i], 0)[0]
+      if present > 0 { builder.set(integer: rows.row(ids[i], offset)[0], i) } else { builder.setNull(i) }
+    }
+    return builder.finish()
+  }
+}
+
+/// Sums of integers and decimals in 192 bits, which no number of rows overflows: AVG of integers, SUM and AVG of decimals.
+/// Words: three of the sum, the count.
+final class WideIntegerAccumulator: Accumulator {
+  enum Result {
+    /// Sum over count, truncated toward zero.
+    case integerAverage
+    /// Null when it has more than 38 digits.
+    case decimalSum
+    /// Sum over count, half away from zero, with so many more digits than the argument.
+    case decimalAverage(moreDigits: Int)
+  }
+  private let type: DataType
+  private let kind: Result
+  private let widening = WideningBuffer()
+  override var wordCount: Int { 4 }
+
+  init(offset: Int, type: DataType, kind: Result) {
+    self.type = type
+    self.kind = kind
+    super.init(offset: offset)
+  }
+
+  override func update(_ rows: StateRows, _ ids: UnsafePointer<Int32>, _ count: Int, _ input: AggregateInput) {
+    guard let argument = input.argument, case .fixed = argument.values else { return }
+    let offset = offset
+    if argument.type.isDecimal {
+      let values = argument.pointer(Int128.self)
+      input.forEachRow(count) { i, weight in
+        var times = weight.magnitude
+        // A product of two 128-bit numbers could overflow; weights beyond 1 are rare and small.
+        let value = values[i]
+        while times > 0 {
+          Self.add(value, negative: weight < 0, to: rows.row(ids[i], offset))
+          times &-= 1
+        }
+        rows.row(ids[i], offset)[3] &+= weight
+      }
+    } else {
+      let values = widening.integers(argument)
+      input.forEachRow(count) { i, weight in
+        Self.add(Int128(values[i]) &* Int128(weight), negative: false, to: rows.row(ids[i], offset))
+        rows.row(ids[i], offset)[3] &+= weight
+      }
+    }
+    withExtendedLifetime(argument) {}
+  }
+
+  @inline(__always)
+  private static func add(_ value: Int128, negative: Bool, to row: UnsafeMutablePointer<Int64>) {
+    let bits = UInt128(bitPattern: value)
+    let extension64: Int64 = value < 0 ? -1 : 0
+    let sum = UInt128(UInt64(bitPattern: row[0])) | UInt128(UInt64(bitPattern: row[1])) << 64
+    let (low, carry) = negative ? sum.subtractingReportingOverflow(bits) : sum.addingReportingOverflow(bits)
+    row[0] = Int64(truncatingIfNeeded: low)
+    row[1] = Int64(truncatingIfNeeded: low >> 64)
+    let step: Int64 = carry ? 1 : 0
+    row[2] = negative ? row[2] &- extension64 &- step : row[2] &+ extension64 &+ step
+  }
+
+  override func merge(
+    _ rows: StateRows, _ ids: UnsafePointer<Int32>, from other: Accumulator, _ otherRows: StateRows, _ otherIDs: UnsafePointer<Int32>,
+    _ count: Int
+  ) {
+    for i in 0..<count {
+      let from = otherRows.row(otherIDs[i], offset)
+      let row = rows.row(ids[i], offset)
+      let low = Int128(truncatingIfNeeded: UInt128(UInt64(bitPattern: from[0])) | UInt128(UInt64(bitPattern: from[1])) << 64)
+      Self.add(low, negative: false, to: row)
+      // `add` extended the sign of the lower 128 bits; the upper word says what it really is.
+      row[2] = row[2] &+ from[2] &- (low < 0 ? -1 : 0)
+      row[3] &+= from[3]
+    }
+  }
+
+  override func result(_ rows: StateRows, _ ids: UnsafePointer<Int32>, _ count: Int) -> Column {
+    var builder = ResultBuilder(type, count: count)
+    for i in 0..<count {
+      let row = rows.row(ids[i], offset)
+      let present = row[3]
+      let sum = Int128(truncatingIfNeeded: UInt128(UInt64(bitPattern: row[0])) | UInt128(UInt64(bitPattern: row[1])) << 64)
+      let fits = row[2] == (sum < 0 ? -1 : 0)
+      guard present > 0, fits else {
+        builder.setNull(i)
+        continue
+      }
+      switch kind {
+      case .integerAverage: builder.set(integer: Int64(truncatingIfNeeded: sum / Int128(present)), i)
+      case .decimalSum:
+        if Self.isWithin38Digits(sum) { builder.set(decimal: sum, i) } else { builder.setNull(i) }
+      case .decimalAverage(let digits):
+        if let value = Self.average(sum, present, digits) { builder.set(decimal: value, i) } else { builder.setNull(i) }
+      }
+    }
+    return builder.finish()
+  }
+
+  private static let limit: Int128 = (0..<38).reduce(1) { n, _ in n * 10 }
+
+  private static func isWithin38Digits(_ value: Int128) -> Bool { value < limit && value > -limit }
+
+  private static func average(_ sum: Int128, _ count: Int64, _ digits: Int) -> Int128? {
+    let scale = (0..<digits).reduce(Int128(1)) { n, _ in n * 10 }
+    let divisor = Int128(count)
+    let (whole, rest) = sum.quotientAndRemainder(dividingBy: divisor)
+    let (scaled, overflow) = whole.multipliedReportingOverflow(by: scale)
+    if overflow { return nil }
+    let (part, partRest) = (rest * scale).quotientAndRemainder(dividingBy: divisor)
+    let half: Int128 = partRest.magnitude * 2 >= divisor.magnitude ? (sum < 0 ? -1 : 1) : 0
+    let result = scaled &+ part &+ half
+    return isWithin38Digits(result) ? result : nil
+  }
+}
+
+/// SUM and AVG of floats, exact and rounded once. Words: the exact sum, the count.
+final class FloatSumAccumulator: Accumulator {
+  private let type: DataType
+  private let isAverage: Bool
+  private let store = ExactSumStore()
+  private let widening = WideningBuffer()
+  override var wordCount: Int { ExactSumStore.wordCount + 1 }
+
+  init(offset: Int, type: DataType, isAverage: Bool) {
+    self.type = type
+    self.isAverage = isAverage
+    super.init(offset: offset)
+  }
+
+  override func update(_ rows: StateRows, _ ids: UnsafePointer<Int32>, _ count: Int, _ input: AggregateInput) {
+    guard let argument = input.argument else { return }
+    let values = widening.doubles(argument)
+    let offset = offset
+    let store = store
+    input.forEachRow(count) { i, weight in
+      let row = rows.row(ids[i], offset)
+      store.add(values[i], weight: weight, to: row)
+      row[ExactSumStore.wordCount] &+= weight
+    }
+    withExtendedLifetime(argument) {}
+  }
+
+  override func merge(
+    _ rows: StateRows, _ ids: UnsafePointer<Int32>, from other: Accumulator, _ otherRows: StateRows, _ otherIDs: UnsafePointer<Int32>,
+    _ count: Int
+  ) {
+    guard let other = other as? FloatSumAccumulator else { return }
+    for i in 0..<count {
+      let from = otherRows.row(otherIDs[i], offset)
+      let row = rows.row(ids[i], offset)
+      store.merge(other.store, from, into: row)
+      row[ExactSumStore.wordCount] &+= from[ExactSumStore.wordCount]
+    }
+  }
+
+  override func result(_ rows: StateRows, _ ids: UnsafePointer<Int32>, _ count: Int) -> Column {
+    var builder = ResultBuilder(type, count: count)
+    for i in 0..<count {
+      let row = rows.row(ids[i], offset)
+      let present = row[ExactSumStore.wordCount]
+      guard present > 0 else {
+        builder.setNull(i)
+        continue
+      }
+      let sum = store.value(row)
+      builder.set(float: isAverage ? sum / Double(present) : sum, i)
+    }
+    return builder.finish()
+  }
+
+  override func clear(_ rows: StateRows, _ ids: UnsafePointer<Int32>, _ count: Int) {
+    for i in 0..<count {
+      let row = rows.row(ids[i], offset)
+      store.release(row)
+      row[ExactSumStore.wordCount] = 0
+    }
+  }
+
+  override func write(_ rows: StateRows, _ ids: UnsafePointer<Int32>, _ count: Int, into writer: inout ByteWriter) {
+    for i in 0..<count {
+      let row = rows.row(ids[i], offset)
+      store.write(row, into: &writer)
+      writer.write(row[ExactSumStore.wordCount])
+    }
+  }
+
+  override func read(
+    _ rows: StateRows, _ ids: UnsafePointer<Int32>, _ count: Int, from reader: inout ByteReader
+  ) throws(MillraceError) {
+    for i in 0..<count {
+      let row = rows.row(ids[i], offset)
+      try store.read(&reader, into: row)
+      row[ExactSumStore.wordCount] = try reader.readInt64()
+    }
+  }
+}
+
+/// VAR and STDDEV from the exact sums of the values and of their squares. Words: sum, sum of squares, count.
+final class VarianceAccumulator: Accumulator {
+  private let isSample: Bool
+  private let isDeviation: Bool
+  private let store = ExactSumStore()
+  private let widening = WideningBuffer()
+  private static let squares = ExactSumStore.wordCount
+  private static let countWord = 2 * ExactSumStore.wordCount
+  override var wordCount: Int { Self.countWord + 1 }
+
+  init(offset: Int, isSample: Bool, isDeviation: Bool) {
+    self.isSample = isSample
+    self.isDeviation = isDeviation
+    super.init(offset: offset)
+  }
+
+  override func update(_ rows: StateRows, _ ids: UnsafePointer<Int32>, _ count: Int, _ input: AggregateInput) {
+    guard let argument = input.argument else { return }
+    let values = widening.doubles(argument)
+    let offset = offset
+    let store = store
+    input.forEachRow(count) { i, weight in
+      let row = rows.row(ids[i], offset)
+      let value = values[i]
+      store.add(value, weight: weight, to: row)
+      // The square as the exact sum of two doubles.
+      let square = value * value
+      store.add(square, weight: weight, to: row + Self.squares)
+      if square.isFinite {
+        let error = (-square).addingProduct(value, value)
+        if error != 0 { store.add(error, weight: weight, to: row + Self.squares) }
+      }
+      row[Self.countWord] &+= weight
+    }
+    withExtendedLifetime(argument) {}
+  }
+
+  override func merge(
+    _ rows: StateRows, _ ids: UnsafePointer<Int32>, from other: Accumulator, _ otherRows: StateRows, _ otherIDs: UnsafePointer<Int32>,
+    _ count: Int
+  ) {
+    guard let other = other as? VarianceAccumulator else { return }
+    for i in 0..<count {
+      let from = otherRows.row(otherIDs[i], offset)
+      let row = rows.row(ids[i], offset)
+      store.merge(other.store, from, into: row)
+      store.merge(other.store, from + Self.squares, into: row + Self.squares)
+      row[Self.countWord] &+= from[Self.countWord]
+    }
+  }
+
+  override func result(_ rows: StateRows, _ ids: UnsafePointer<Int32>, _ count: Int) -> Column {
+    var builder = ResultBuilder(.float64, count: count)
+    for i in 0..<count {
+      let row = rows.row(ids[i], offset)
+      let present = row[Self.countWord]
+      guard present > (isSample ? 1 : 0) else {
+        builder.setNull(i)
+        continue
+      }
+      let variance = Self.variance(
+        store.headAndTail(row), store.headAndTail(row + Self.squares), Double(present), divisor: Double(isSample ? present - 1 : present))
+      builder.set(float: isDeviation ? variance.squareRoot() : variance, i)
+    }
+    return builder.finish()
+  }
+
+  /// (squares - sum^2 / n) / divisor in twice the precision of a double, so that a large mean does not cancel the spread away.
+  private static func variance(_ sum: (Double, Double), _ squares: (Double, Double), _ n: Double, divisor: Double) -> Double {
+    // sum^2 as head and tail
+    let p = sum.0 * sum.0
+    let e = (-p).addingProduct(sum.0, sum.0) + 2 * sum.0 * sum.1
+    // divided by n
+    let q = p / n
+    let remainder = p.addingProduct(-q, n) + e
+    let tail = remainder / n
+    // squares - (q + tail)
+    let d = squares.0 - q
+    let bb = d - squares.0
+    let error = (squares.0 - (d - bb)) + (-q - bb)
+    let result = d + (error + (squares.1 - tail))
+    if result.isNaN { return .nan }
+    return max(0, result) / divisor
+  }
+
+  override func clear(_ rows: StateRows, _ ids: UnsafePointer<Int32>, _ count: Int) {
+    for i in 0..<count {
+      let row = rows.row(ids[i], offset)
+      store.release(row)
+      store.release(row + Self.squares)
+      row[Self.countWord] = 0
+    }
+  }
+
+  override func write(_ rows: StateRows, _ ids: UnsafePointer<Int32>, _ count: Int, into writer: inout ByteWriter) {
+    for i in 0..<count {
+      let row = rows.row(ids[i], offset)
+      store.write(row, into: &writer)
+      store.write(row + Self.squares, into: &writer)
+      writer.write(row[Self.countWord])
+    }
+  }
+
+  override func read(
+    _ rows: StateRows, _ ids: UnsafePointer<Int32>, _ count: Int, from reader: inout ByteReader
+  ) throws(MillraceError) {
+    for i in 0..<count {
+      let row = rows.row(ids[i], offset)
+      try store.read(&reader, into: row)
+      try store.read(&reader, into: row + Self.squares)
+      row[Self.countWord] = try reader.readInt64()
+    }
+  }
+}

@@ -1,0 +1,204 @@
+import MillraceColumns
+import MillraceExpressions
+import MillracePlan
+import MillraceTypes
+
+/// GROUP BY keys and window of TUMBLE or HOP, by panes: each row goes into one pane's partial aggregates, and a window merges its
+/// panes when the watermark passes its end.
+///
+/// Each window is emitted once, its keys in canonical order. An emitted row's event time is the window's end minus one
+/// millisecond (Flink's window_time); its order is the spec's rank and the encoded key. Rows may come in any order.
+public final class WindowAggregateOperator: Operator {
+  private static let version: UInt8 = 1
+  /// How far before a window's end its rows' event time lies.
+  static let endToTimeMicros: Int64 = 1000
+
+  private let spec: WindowAggregateSpec
+  private let context: OperatorContext
+  private let grid: WindowGrid
+  private let inputs: AggregateInputs
+  private let panes: WindowPanes
+  private let layout: AggregateLayout
+  private let timeName: String
+  private let timeType: DataType
+  private var scratchIDs: [Int32] = []
+  /// Windows that end here or earlier have been emitted.
+  private var firedThrough = EventTime.beginning
+
+  public init(_ spec: WindowAggregateSpec, inputSchema: Schema, context: OperatorContext) throws(MillraceError) {
+    self.spec = spec
+    self.context = context
+    grid = try WindowGrid(spec.kind)
+    inputs = try AggregateInputs(keys: spec.keys, calls: spec.aggregates, inputTypes: inputSchema.fields.map(\.type))
+    layout = AggregateLayout(calls: spec.aggregates, retracts: false)
+    _ = try layout.makeAccumulators()
+    panes = WindowPanes(keyTypes: inputs.keyTypes, layout: layout, maxParallelism: context.maxParallelism)
+    timeName = inputSchema.fields[spec.timeColumn].name
+    timeType = inputSchema.fields[spec.timeColumn].type
+  }
+
+  public func process(_ batch: Batch, port: Int, into output: inout OperatorOutput) throws(MillraceError) {
+    let count = batch.rowCount
+    guard count > 0 else { return }
+    if let weights = batch.weights?.pointer(Int64.self), (0..<count).contains(where: { weights[$0] < 0 }) {
+      throw Accumulator.cannotRetract("a window aggregate")
+    }
+    let (keys, arguments) = try inputs.evaluate(batch)
+    let times = try WindowGrid.micros(batch.columns[spec.timeColumn], timeName)
+    if scratchIDs.count < count { scratchIDs = [Int32](repeating: 0, count: count) }
+    var ids = scratchIDs
+    scratchIDs = []
+    defer { scratchIDs = ids }
+    try ids.withUnsafeMutableBufferPointer { buffer throws(MillraceError) in
+      guard let ids = buffer.baseAddress else { return }
+      let micros = times.pointer(Int64.self)
+      var (earliest, latest) = (micros[0], micros[0])
+      for i in 1..<max(1, count) {
+        earliest = min(earliest, micros[i])
+        latest = max(latest, micros[i])
+      }
+      let start = grid.paneStart(earliest)
+      panes.index.ids(of: keys, rowCount: count, into: ids, insert: true)
+      if latest &- start < grid.pane {
+        if grid.holds(pane: start) {
+          try panes.update(
+            panes.pane(at: start), ids, count, arguments, weights: batch.weights, times: batch.eventTimes, order: batch.order)
+        }
+      } else {
+        try updateRuns(batch, micros, ids, arguments)
+      }
+    }
+    withExtendedLifetime(times) {}
+  }
+
+  /// A batch that straddles panes: the rows of each pane are gathered and taken together.
+  private func updateRuns(
+    _ batch: Batch, _ micros: UnsafePointer<Int64>, _ ids: UnsafePointer<Int32>, _ arguments: AggregateArguments
+  ) throws(MillraceError) {
+    var rows: [Int64: [Int32]] = [:]
+    var run: [Int32] = []
+    var start = grid.paneStart(micros[0])
+    for i in 0..<batch.rowCount {
+      if micros[i] < start || micros[i] &- start >= grid.pane {
+        rows[start, default: []].append(contentsOf: run)
+        run.removeAll(keepingCapacity: true)
+        start = grid.paneStart(micros[i])
+      }
+      run.append(Int32(truncatingIfNeeded: i))
+    }
+    rows[start, default: []].append(contentsOf: run)
+    for start in rows.keys.sorted() where grid.holds(pane: start) {
+      let chosen = rows[start] ?? []
+      let chosenIDs = chosen.map { ids[Int($0)] }
+      let pane = try panes.pane(at: start)
+      try chosen.withUnsafeBufferPointer { chosen throws(MillraceError) in
+        try chosenIDs.withUnsafeBufferPointer { ids throws(MillraceError) in
+          guard let base = ids.baseAddress else { return }
+          try panes.update(
+            pane, base, ids.count, arguments.take(chosen), weights: batch.weights?.take(chosen), times: batch.eventTimes?.take(chosen),
+            order: batch.order?.take(chosen))
+        }
+      }
+    }
+  }
+
+  public func advance(to watermark: EventTime, into output: inout OperatorOutput) throws(MillraceError) -> EventTime {
+    // Before anything is known; the arithmetic below must not run over the end of time.
+    guard watermark > -(1 << 61) else { return .beginning }
+    // Event time and the window's column may differ by this much: no later row's column is below the bound.
+    let bound = watermark == .end ? watermark : watermark.subtractingReportingOverflow(spec.lagMicros).partialValue
+    while let first = panes.panes.first {
+      let end = grid.nextEnd(after: max(firedThrough, first.start &+ grid.pane &- 1))
+      guard end <= bound else { break }
+      try emit(windowEnd: end, into: &output)
+      firedThrough = end
+      panes.drop(before: end &+ grid.slide &- grid.size)
+    }
+    if watermark == .end { return .end }
+    let next = grid.nextEnd(after: bound)
+    firedThrough = max(firedThrough, next &- grid.slide)
+    return next &- Self.endToTimeMicros
+  }
+
+  private func emit(windowEnd end: Int64, into output: inout OperatorOutput) throws(MillraceError) {
+    let start = end &- grid.size
+    let parts = panes.panes.filter { $0.start >= start && $0.start < end }
+    for part in parts { part.table.grow(to: panes.index.idBound) }
+    guard !parts.isEmpty else { return }
+    var chunk: [Int32] = []
+    chunk.reserveCapacity(context.batchRows)
+    // A window of one pane is read in place; the others are merged, a chunk of keys at a time.
+    let merged = parts.count == 1 ? nil : try AggregateTable(layout)
+    merged?.grow(to: context.batchRows)
+    let slots = (0..<Int32(truncatingIfNeeded: context.batchRows)).map { $0 }
+    for id in panes.sortedIDs() {
+      if parts.contains(where: { $0.table.rowCount(id) != 0 }) { chunk.append(id) }
+      if chunk.count == context.batchRows {
+        output.emit(try rows(chunk, slots, parts, merged, start, end))
+        chunk.removeAll(keepingCapacity: true)
+      }
+    }
+    if !chunk.isEmpty { output.emit(try rows(chunk, slots, parts, merged, start, end)) }
+  }
+
+  private func rows(
+    _ ids: [Int32], _ slots: [Int32], _ parts: [WindowPanes.Pane], _ merged: AggregateTable?, _ start: Int64, _ end: Int64
+  ) throws(MillraceError) -> Batch {
+    let count = ids.count
+    let results = try ids.withUnsafeBufferPointer { ids throws(MillraceError) -> [Column] in
+      guard let source = ids.baseAddress else { return [] }
+      guard let merged else { return try parts[0].table.results(source, count) }
+      return try slots.withUnsafeBufferPointer { slots throws(MillraceError) -> [Column] in
+        guard let target = slots.baseAddress else { return [] }
+        for part in parts { try merged.merge(target, from: part.table, source, count) }
+        let results = try merged.results(target, count)
+        merged.clear(target, count)
+        return results
+      }
+    }
+    let keys = try panes.index.keyColumns(ids)
+    let time = end &- Self.endToTimeMicros
+    let columns = zip(spec.outputs, spec.schema.fields).map { place, field -> Column in
+      switch place {
+      case .key(let index): keys[index]
+      case .windowStart: WindowGrid.column(start, type: field.type, count: count)
+      case .windowEnd: WindowGrid.column(end, type: field.type, count: count)
+      case .windowTime: WindowGrid.column(time, type: field.type, count: count)
+      case .aggregate(let index): results[index]
+      }
+    }
+    var batch = Batch(schema: spec.schema, columns: columns, rowCount: count)
+    batch.eventTimes = .int64s([Int64](repeating: time, count: count))
+    batch.order = panes.index.encodedKeys(ids, prefix: spec.rank)
+    return batch
+  }
+
+  public func snapshot(into snapshot: inout OperatorSnapshot) throws(MillraceError) {
+    for (keyGroup, ids) in panes.index.idsByKeyGroup() {
+      var writer = ByteWriter()
+      writer.write(Self.version)
+      writer.write(firedThrough)
+      panes.write(ids, into: &writer)
+      snapshot.keyGroups[keyGroup] = writer.bytes
+    }
+  }
+
+  public func restore(keyGroup: Int, bytes: [UInt8]) throws(MillraceError) {
+    var reader = ByteReader(bytes)
+    try reader.expect(version: Self.version, of: "a window aggregate")
+    firedThrough = max(firedThrough, try reader.readInt64())
+    try panes.read(&reader)
+  }
+}
+
+extension ByteReader {
+  /// Checks the version byte at the head of stored state.
+  mutating func expect(version: UInt8, of what: String) throws(MillraceError) {
+    let found = try readUInt8()
+    guard found == version else {
+      throw MillraceError(
+        .checkpointInvalid, "the state of \(what) has version \(found); this build reads version \(version)",
+        hint: "restore with the build that wrote it")
+    }
+  }
+}

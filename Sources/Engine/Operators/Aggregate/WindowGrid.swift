@@ -1,0 +1,82 @@
+import MillraceColumns
+import MillraceExpressions
+import MillracePlan
+import MillraceTypes
+
+/// The windows of TUMBLE and HOP on the time line, in microseconds, and the panes that they share.
+struct WindowGrid {
+  let size: Int64
+  let slide: Int64
+  let offset: Int64
+  /// Every window is a run of whole panes.
+  let pane: Int64
+
+  init(_ kind: WindowTable.Kind) throws(MillraceError) {
+    switch kind {
+    case .tumble(let size, let offset): (self.size, slide, self.offset) = (size, size, offset)
+    case .hop(let slide, let size, let offset): (self.size, self.slide, self.offset) = (size, slide, offset)
+    }
+    guard size > 0, slide > 0 else {
+      throw MillraceError(.invalidSQL, "a window's size and slide must be longer than zero")
+    }
+    var (a, b) = (size, slide)
+    while b != 0 { (a, b) = (b, a % b) }
+    pane = a
+  }
+
+  /// The latest multiple of `step` (from the offset) that is not after `time`; right for times before 1970 as well.
+  @inline(__always) func floor(_ time: Int64, _ step: Int64) -> Int64 {
+    let distance = time &- offset
+    var rest = distance % step
+    if rest < 0 { rest &+= step }
+    return time &- rest
+  }
+
+  func paneStart(_ time: Int64) -> Int64 { floor(time, pane) }
+
+  /// The last window that begins at or before `time`; it holds `time` unless windows leave gaps.
+  func lastWindowStart(_ time: Int64) -> Int64 { floor(time, slide) }
+
+  /// The first window end after `time`.
+  func nextEnd(after time: Int64) -> Int64 {
+    let start = floor(time &- size, slide)
+    return start &+ slide &+ size
+  }
+
+  /// Whether any window holds the pane.
+  func holds(pane start: Int64) -> Bool { slide <= size || start &- lastWindowStart(start) < size }
+
+  /// A column of one instant.
+  static func column(_ micros: Int64, type: DataType, count: Int) -> Column {
+    let value: Int64 =
+      switch type.timeUnit ?? .micros {
+      case .millis: micros >= 0 ? micros / 1000 : -((999 &- micros) / 1000)
+      case .micros: micros
+      case .nanos: micros &* 1000
+      }
+    return .int64s([Int64](repeating: value, count: count), type: type)
+  }
+
+  /// A timestamp column in microseconds. Nulls are an error.
+  static func micros(_ column: Column, _ name: String) throws(MillraceError) -> Column {
+    guard column.nullCount == 0, case .fixed = column.values else {
+      throw MillraceError(
+        .invalidInput, "the time column of a window is null in some row", subject: name,
+        hint: "filter such rows out before the window")
+    }
+    switch column.type.timeUnit ?? .micros {
+    case .micros: return column
+    case .millis, .nanos:
+      let isMillis = column.type.timeUnit == .millis
+      let source = column.pointer(Int64.self)
+      let out = Buffer(uninitialized: column.count * 8)
+      let target = out.pointer(Int64.self)
+      if isMillis {
+        for i in 0..<column.count { target[i] = source[i] &* 1000 }
+      } else {
+        for i in 0..<column.count { target[i] = source[i] >= 0 ? source[i] / 1000 : -((999 &- source[i]) / 1000) }
+      }
+      return Column(type: .int64, count: column.count, values: .fixed(out))
+    }
+  }
+}
