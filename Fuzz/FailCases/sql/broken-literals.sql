@@ -1,0 +1,1 @@
+SELECT INTERVAL '99999999999999999999' DAY, X'0', 1abc, "q", `` FROM t /* never
