@@ -10,7 +10,8 @@ enum TextFunctions {
     ScalarFunction("TRIM", "TRIM(STRING [, characters])", [.text, .text], optional: 1, returns: .text),
     ScalarFunction("LTRIM", "LTRIM(STRING [, characters])", [.text, .text], optional: 1, returns: .text),
     ScalarFunction("RTRIM", "RTRIM(STRING [, characters])", [.text, .text], optional: 1, returns: .text),
-    ScalarFunction("SUBSTRING", "SUBSTRING(STRING, start [, length])", [.text, .integer, .integer], optional: 1, returns: .text),
+    ScalarFunction(
+      "SUBSTRING", "SUBSTRING(STRING, start [, length])", [.text, .integer, .integer], optional: 1, isNullable: true, returns: .text),
     ScalarFunction("CHAR_LENGTH", "CHAR_LENGTH(STRING)", [.text], returns: .int32),
     ScalarFunction("OCTET_LENGTH", "OCTET_LENGTH(STRING or BYTES)", [.textOrBytes], returns: .int32),
     ScalarFunction("||", "STRING || STRING", [.text, .text], returns: .text),
@@ -50,7 +51,5 @@ enum TextFunctions {
       "REGEXP_EXTRACT", "REGEXP_EXTRACT(STRING, pattern [, group])", [.text, .text, .integer], optional: 1, isNullable: true,
       returns: .text),
     ScalarFunction("REGEXP_REPLACE", "REGEXP_REPLACE(STRING, pattern, replacement)", [.text, .text, .text], returns: .text),
-    ScalarFunction("MD5", "MD5(STRING or BYTES)", [.textOrBytes], returns: .text),
-    ScalarFunction("SHA256", "SHA256(STRING or BYTES)", [.textOrBytes], returns: .text),
   ]
 }

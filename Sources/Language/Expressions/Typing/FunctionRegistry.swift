@@ -25,7 +25,7 @@ public struct FunctionRegistry: Sendable {
 
   private static let aliases: [String: String] = [
     "!=": "<>", "==": "=", "MOD": "%", "POW": "POWER", "CEILING": "CEIL", "SUBSTR": "SUBSTRING", "CHARACTER_LENGTH": "CHAR_LENGTH",
-    "LENGTH": "CHAR_LENGTH", "LCASE": "LOWER", "UCASE": "UPPER", "BTRIM": "TRIM", "NVL": "IFNULL", "SHA2_256": "SHA256",
+    "LENGTH": "CHAR_LENGTH", "LCASE": "LOWER", "UCASE": "UPPER", "BTRIM": "TRIM", "NVL": "IFNULL",
     "RLIKE": "REGEXP", "DAY": "DAYOFMONTH",
   ]
 

@@ -1,0 +1,99 @@
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+typealias Bytes = UnsafeBufferPointer<UInt8>
+
+/// Work on UTF-8 bytes by code points. Text that is not valid UTF-8 gives some answer, never a trap.
+enum UTF8Slices {
+  @inline(__always) static func isContinuation(_ byte: UInt8) -> Bool { byte & 0xC0 == 0x80 }
+
+  /// Code points in the bytes.
+  @inline(__always) static func count(_ bytes: Bytes) -> Int {
+    var count = 0
+    for byte in bytes { count &+= isContinuation(byte) ? 0 : 1 }
+    return count
+  }
+
+  /// Offset behind the code point that begins at `at`.
+  @inline(__always) static func next(_ bytes: Bytes, _ at: Int) -> Int {
+    var at = at &+ 1
+    while at < bytes.count && isContinuation(bytes[at]) { at &+= 1 }
+    return at
+  }
+
+  /// Offset of the code point that ends at `at`.
+  @inline(__always) static func previous(_ bytes: Bytes, _ at: Int) -> Int {
+    var at = at &- 1
+    while at > 0 && isContinuation(bytes[at]) { at &-= 1 }
+    return at
+  }
+
+  /// Offset behind the first `count` code points.
+  static func offset(_ bytes: Bytes, ofCodePoint count: Int) -> Int {
+    var at = 0
+    var left = count
+    while left > 0 && at < bytes.count {
+      at = next(bytes, at)
+      left &-= 1
+    }
+    return at
+  }
+
+  @inline(__always) static func slice(_ bytes: Bytes, _ range: Range<Int>) -> Bytes { Bytes(rebasing: bytes[range]) }
+
+  /// Offset of the first occurrence at or behind `from`; nil when there is none. An empty needle is found at once.
+  static func find(_ needle: Bytes, in bytes: Bytes, from: Int = 0) -> Int? {
+    if needle.count == 0 { return from <= bytes.count ? from : nil }
+    guard let base = bytes.baseAddress, let pattern = needle.baseAddress else { return nil }
+    var at = from
+    while at &+ needle.count <= bytes.count {
+      guard let hit = memchr(base + at, Int32(pattern[0]), bytes.count &- needle.count &- at &+ 1) else { return nil }
+      let found = base.distance(to: hit.assumingMemoryBound(to: UInt8.self))
+      if memcmp(base + found, pattern, needle.count) == 0 { return found }
+      at = found &+ 1
+    }
+    return nil
+  }
+
+  @inline(__always) static func hasPrefix(_ bytes: Bytes, _ prefix: Bytes) -> Bool {
+    guard bytes.count >= prefix.count else { return false }
+    guard prefix.count > 0, let a = bytes.baseAddress, let b = prefix.baseAddress else { return true }
+    return memcmp(a, b, prefix.count) == 0
+  }
+
+  @inline(__always) static func hasSuffix(_ bytes: Bytes, _ suffix: Bytes) -> Bool {
+    guard bytes.count >= suffix.count else { return false }
+    guard suffix.count > 0, let a = bytes.baseAddress, let b = suffix.baseAddress else { return true }
+    return memcmp(a + (bytes.count &- suffix.count), b, suffix.count) == 0
+  }
+
+  /// The bytes without leading or trailing code points that occur in `characters`.
+  static func trimmed(_ bytes: Bytes, _ characters: Bytes, leading: Bool, trailing: Bool) -> Bytes {
+    var start = 0
+    var end = bytes.count
+    if leading {
+      while start < end {
+        let behind = next(bytes, start)
+        guard find(slice(bytes, start..<behind), in: characters) != nil else { break }
+        start = behind
+      }
+    }
+    if trailing {
+      while end > start {
+        let before = previous(bytes, end)
+        guard find(slice(bytes, before..<end), in: characters) != nil else { break }
+        end = before
+      }
+    }
+    return slice(bytes, start..<max(start, end))
+  }
+
+  static func isASCII(_ bytes: Bytes) -> Bool {
+    var all: UInt8 = 0
+    for byte in bytes { all |= byte }
+    return all < 0x80
+  }
+}
