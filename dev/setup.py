@@ -197,7 +197,7 @@ def install_own_packages():
     target, fresh, old = CACHE / "python", CACHE / "python.new", CACHE / "python.old"
     shutil.rmtree(fresh, ignore_errors=True)
     shutil.rmtree(old, ignore_errors=True)
-    shutil.copytree(ROOT / "python", fresh, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "python", fresh, ignore=shutil.ignore_patterns("__pycache__", "tests"))
     if target.exists():
         target.rename(old)
     fresh.rename(target)

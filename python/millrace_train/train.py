@@ -2,7 +2,8 @@
 
 The split is by time. Rows at or after the split instant are for evaluation; of the rows before it only those whose label
 was known by then are trained on, as a model made at that instant could have used no others. Rows without a label are
-left out. The same input gives the same model bytes: one thread, one seed, no clock.
+left out. With --refit the figures come from that model, and the model that is written is then made from all labelled rows
+in the same way: what one does before deploying it on what comes next. The same input gives the same model bytes: one thread, one seed, no clock.
 """
 
 import argparse
@@ -45,6 +46,7 @@ def options_of(arguments):
     split = parser.add_mutually_exclusive_group()
     split.add_argument("--split-time", metavar="INSTANT", help="evaluate on rows from this instant on (ISO 8601, UTC unless it says otherwise)")
     split.add_argument("--train-fraction", type=float, metavar="F", help="split at this share of the rows by time (default 0.8; 1 trains on all)")
+    parser.add_argument("--refit", action="store_true", help="after evaluating, train the model that is written on all labelled rows")
     parser.add_argument("--name", required=True, help="the model's name")
     parser.add_argument("--version", help="the model's version; default: from a hash of data and settings")
     parser.add_argument("--out", required=True, metavar="FILE", help="where to write the ONNX model")
@@ -255,10 +257,16 @@ def train(options):
     digest = digest_of(files)
     recipe = {
         "trainer": TRAINER_VERSION, "data": digest, "features": data.names, "label": options.label, "split": str(instant),
-        "settings": settings, "rounds": rounds, "xgboost": xgboost.__version__,
+        "refit": options.refit, "settings": settings, "rounds": rounds, "xgboost": xgboost.__version__,
     }  # fmt: skip
     version = options.version or hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:12]
     booster = fitted(settings, rounds, xgboost.DMatrix(data.values[fit], data.label[fit], nthread=1))
+    evaluation = None
+    if held_out.any():
+        scores = booster.predict(xgboost.DMatrix(data.values[held_out], nthread=1))
+        evaluation = metrics.summary(data.label[held_out].astype(bool).tolist(), scores.tolist())
+    if options.refit:
+        booster = fitted(settings, rounds, xgboost.DMatrix(data.values[labelled], data.label[labelled], nthread=1))
 
     from millrace_train import trees
 
@@ -274,8 +282,7 @@ def train(options):
 
     # The model as it will run must say what XGBoost says, on the held-out rows or, without any, on the trained ones.
     shown = held_out if held_out.any() else fit
-    native = booster.predict(xgboost.DMatrix(data.values[shown], nthread=1))
-    difference, scores = parity(content, data.values[shown], native)
+    difference = parity(content, data.values[shown], booster.predict(xgboost.DMatrix(data.values[shown], nthread=1)))
     report = {
         "name": options.name, "version": version, "label": options.label, "features": data.names,
         "rows": len(data.label), "rows_without_label": int((~labelled).sum()),
@@ -283,7 +290,8 @@ def train(options):
         "train_rows": int(fit.sum()), "train_positives": int(data.label[fit].sum()),
         "split": str(instant), "settings": dict(settings, rounds=rounds),
         "onnx_difference_most": difference, "model_sha256": hashlib.sha256(content).hexdigest(),
-        "evaluation": metrics.summary(data.label[held_out].astype(bool).tolist(), scores.tolist()) if held_out.any() else None,
+        "refit_rows": int(labelled.sum()) if options.refit else None,
+        "evaluation": evaluation,
         "importance": importance(booster, data.names),
         "python": platform.python_version(), "xgboost": xgboost.__version__, "training_file_sha256": digest,
     }  # fmt: skip
@@ -311,7 +319,7 @@ def fitted(settings, rounds, rows):
 
 
 def parity(content, values, native):
-    """(largest difference, ONNX scores) of the written model against XGBoost's own prediction."""
+    """The largest difference of the written model's scores from XGBoost's own."""
     import numpy as np
     import onnxruntime
 
@@ -326,7 +334,7 @@ def parity(content, values, native):
     difference = float(np.abs(scores - native).max())
     if not difference <= PARITY_MOST:
         raise Problem(f"the ONNX model differs from XGBoost by {difference:g} (at most {PARITY_MOST:g} is allowed); nothing was written")
-    return difference, scores
+    return difference
 
 
 def importance(booster, names):
@@ -345,6 +353,8 @@ def print_summary(report, options):
             f"evaluated on {shown['rows']} later rows: AUC {shown['auc']:.4f}, average precision {shown['average_precision']:.4f}, "
             f"precision at 50% recall {shown['precision_at_recall_50']:.3f}"
         )
+    if report["refit_rows"]:
+        print(f"trained again on all {report['refit_rows']} labelled rows")
     print(f"wrote {options.out}; ONNX against XGBoost: at most {report['onnx_difference_most']:.1e} apart", flush=True)
 
 
