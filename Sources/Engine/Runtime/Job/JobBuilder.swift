@@ -1,0 +1,228 @@
+import MillraceColumns
+import MillraceConnectors
+import MillraceEnvironment
+import MillraceOperators
+import MillracePlan
+import MillraceTypes
+
+/// Makes the operators, queues and sources of a job, fresh or from a checkpoint. Every runtime starts here.
+public struct JobBuilder {
+  /// Makes operators that live above the engine (scoring), by physical node; nil when the node is not its business.
+  public typealias OperatorExtension = (PhysicalPlan.Node, OperatorContext) throws(MillraceError) -> (any Operator)?
+
+  public let plan: PhysicalPlan
+  public let environment: Environment
+  public let configuration: JobConfiguration
+  public let connectors: ConnectorRegistry
+  /// Where `collect` nodes put their rows, by node id.
+  public let collectors: [Int: ResultCollector]
+  /// Whether results must survive a simulated crash: they then travel through the checkpoint.
+  var isSimulated = false
+  let extensions: OperatorExtension
+  let graph: StageGraph
+  let identity: CheckpointIdentity
+
+  /// Capacity of an exchange queue in messages.
+  static let queueCapacity = 16
+
+  public init(
+    plan: PhysicalPlan, environment: Environment, configuration: JobConfiguration, connectors: ConnectorRegistry,
+    collectors: [Int: ResultCollector]? = nil, extensions: @escaping OperatorExtension = { (_, _) throws(MillraceError) in nil }
+  ) throws(MillraceError) {
+    guard configuration.parallelism >= 1, configuration.parallelism <= configuration.maxParallelism else {
+      throw MillraceError(
+        .invalidOption, "parallelism \(configuration.parallelism) is not between 1 and \(configuration.maxParallelism)",
+        subject: "--parallelism")
+    }
+    self.plan = plan
+    self.environment = environment
+    self.configuration = configuration
+    self.connectors = connectors
+    self.extensions = extensions
+    graph = StageGraph(plan, parallelism: configuration.parallelism)
+    let fresh = plan.nodes.compactMap { node in node.kind == .collect ? (node.id, ResultCollector()) : nil }
+    self.collectors = collectors ?? Dictionary(uniqueKeysWithValues: fresh)
+    let text = plan.nodes.map { "\($0.operatorID)/\($0.schema.fields.map { "\($0.name) \($0.type)" }.joined(separator: ","))" }
+    let bytes = Array(text.joined(separator: "\n").utf8)
+    identity = CheckpointIdentity(
+      fingerprint: CheckpointManifest.checksum(bytes), maxParallelism: configuration.maxParallelism)
+  }
+
+  /// The checkpoint that the configuration asks for; nil for a fresh start.
+  func checkpointToRestore(_ store: CheckpointStore?) throws(MillraceError) -> CheckpointData? {
+    switch configuration.restore {
+    case .none: return nil
+    case .latest:
+      guard let store else {
+        throw MillraceError(
+          .invalidOption, "there is no folder to restore from", subject: "--restore", hint: "give --checkpoint-dir as well")
+      }
+      return try store.latest()
+    case .path(let path): return try CheckpointStore.load(environment.files, path: path)
+    }
+  }
+
+  func workers(restoring data: CheckpointData?) throws(MillraceError) -> [Worker] {
+    if let data {
+      guard data.planFingerprint == identity.fingerprint else {
+        throw MillraceError(
+          .checkpointInvalid, "checkpoint \(data.id) belongs to another plan: tables, columns or operators have changed since",
+          hint: "run the job text that took it, or start without --restore")
+      }
+      guard data.maxParallelism == identity.maxParallelism else {
+        throw MillraceError(
+          .checkpointInvalid, "checkpoint \(data.id) has \(data.maxParallelism) key groups, this job \(identity.maxParallelism)",
+          hint: "max parallelism is fixed for the life of a job's state")
+      }
+    }
+    let parallelism = configuration.parallelism
+    // queues[exchange][sender][receiver]
+    let queues = graph.exchanges.map { exchange in
+      (0..<parallelism).map { sender in
+        (0..<parallelism).map { receiver -> ExchangeQueue? in
+          switch exchange.routing {
+          case .hash: ExchangeQueue(capacity: Self.queueCapacity)
+          case .forward: sender == receiver ? ExchangeQueue(capacity: Self.queueCapacity) : nil
+          case .single: receiver == 0 ? ExchangeQueue(capacity: Self.queueCapacity) : nil
+          }
+        }
+      }
+    }
+    var workers: [Worker] = []
+    for partition in 0..<parallelism {
+      let order = graph.stages.indices.sorted { graph.stages[$0].level > graph.stages[$1].level }
+      var instances: [StageInstance] = []
+      for stage in order { instances.append(try instance(stage, partition, queues, data)) }
+      workers.append(Worker(partition: partition, stages: instances, lastCommitted: data?.id ?? 0))
+    }
+    return workers
+  }
+
+  private func instance(
+    _ stage: Int, _ partition: Int, _ queues: [[[ExchangeQueue?]]], _ data: CheckpointData?
+  ) throws(MillraceError) -> StageInstance {
+    let context = OperatorContext(
+      partition: partition, parallelism: configuration.parallelism, maxParallelism: configuration.maxParallelism,
+      batchRows: configuration.batchRows)
+    var states: [StageInstance.NodeState] = []
+    var inputs: [StageInstance.InputChannel] = []
+    var outputs: [StageInstance.OutputChannel] = []
+    var sources: [SourceDriver] = []
+    var unused: [(node: Int, port: Int)] = []
+    for id in graph.stages[stage].nodes {
+      let node = plan.nodes[id]
+      var state = StageInstance.NodeState(
+        id: id, operatorID: node.operatorID, portWatermarks: Array(repeating: .beginning, count: node.inputs.count))
+      switch node.kind {
+      case .source(let scan, let rank): sources.append(try source(node, scan, rank, partition, data))
+      case .values(let relation): sources.append(try values(node, relation, partition, data))
+      case .sink(let table): state.sink = try sink(node, table, partition, data)
+      case .collect:
+        guard let collector = collectors[id] else { break }
+        let sink = CollectSink(collector, schema: node.schema, partition: partition, isDurable: isSimulated)
+        try sink.open(restoring: promised(data, node.operatorID, partition))
+        state.sink = sink
+      default:
+        var process = try extensions(node, context)
+        if process == nil { process = try OperatorFactory.make(node, plan: plan, context: context) }
+        if let groups = data?.operators[node.operatorID] {
+          let owned = KeyGroup.range(partition: partition, parallelism: context.parallelism, maxParallelism: context.maxParallelism)
+          for group in groups.keys.sorted() where owned.contains(group) {
+            try process?.restore(keyGroup: group, bytes: groups[group] ?? [])
+          }
+        }
+        state.process = process
+      }
+      // Who takes this node's rows, inside the stage and outside.
+      for consumer in plan.nodes {
+        for (port, input) in consumer.inputs.enumerated() where input.node == id {
+          if let exchange = graph.exchange(into: consumer.id, port: port) {
+            state.outputs.append(outputs.count)
+            var partitioner: KeyPartitioner?
+            if case .hash(let keys) = exchange.routing {
+              partitioner = try KeyPartitioner(
+                keys: keys, inputTypes: node.schema.fields.map(\.type), maxParallelism: configuration.maxParallelism)
+            }
+            outputs.append(
+              StageInstance.OutputChannel(
+                exchange: exchange, queues: queues[exchange.index][partition].compactMap { $0 }, partitioner: partitioner))
+          } else {
+            state.consumers.append((consumer.id, port))
+          }
+        }
+      }
+      for port in node.inputs.indices {
+        guard let exchange = graph.exchange(into: id, port: port) else { continue }
+        var used = false
+        for sender in 0..<configuration.parallelism {
+          guard let queue = queues[exchange.index][sender][partition] else { continue }
+          used = true
+          inputs.append(StageInstance.InputChannel(queue: queue, fromPartition: sender, exchange: exchange))
+        }
+        if !used { unused.append((id, port)) }
+      }
+      states.append(state)
+    }
+    return StageInstance(
+      stage: stage, partition: partition, nodes: states, inputs: inputs, sources: sources, outputs: outputs, unusedPorts: unused,
+      context: context, lastBarrier: data?.id ?? 0)
+  }
+
+  private func source(
+    _ node: PhysicalPlan.Node, _ scan: Scan, _ rank: [UInt8], _ partition: Int, _ data: CheckpointData?
+  ) throws(MillraceError) -> SourceDriver {
+    let connector = try connectors.source(SourceRequest(scan, rank: rank, environment: environment))
+    var splits: [SourceDriver.SplitState] = []
+    let saved = data?.sources[node.operatorID] ?? [:]
+    for split in try connector.splits() where split.ordinal % configuration.parallelism == partition {
+      splits.append(
+        try SourceDriver.SplitState(split, saved: saved[split.id]) { position throws(MillraceError) in
+          try connector.open(split, from: position)
+        })
+    }
+    var lateRows: (any Sink)?
+    if var table = scan.table.lateRowsTable {
+      table.schema = scan.schema
+      table.computed = Array(repeating: nil, count: scan.schema.count)
+      let sink = try connectors.sink(
+        SinkRequest(table: table, ordinal: node.id, partition: partition, parallelism: configuration.parallelism, environment: environment))
+      try sink.open(restoring: promised(data, "late:" + node.operatorID, partition))
+      lateRows = sink
+    }
+    let pace = configuration.mode == .streaming ? connector.rowsPerSecond : nil
+    let late = partition == 0 ? data?.lateRows[node.operatorID] ?? 0 : 0
+    return SourceDriver(sourceID: node.operatorID, node: node.id, splits: splits, lateRowCount: late, lateRows: lateRows, pace: pace)
+  }
+
+  private func values(
+    _ node: PhysicalPlan.Node, _ relation: ValuesRelation, _ partition: Int, _ data: CheckpointData?
+  ) throws(MillraceError) -> SourceDriver {
+    var splits: [SourceDriver.SplitState] = []
+    if partition == 0 {
+      let saved = data?.sources[node.operatorID]?["values"]
+      splits = [
+        try SourceDriver.SplitState(SourceSplit(id: "values", ordinal: 0), saved: saved) { position throws(MillraceError) in
+          try ValuesReader(relation, from: position)
+        }
+      ]
+    }
+    return SourceDriver(sourceID: node.operatorID, node: node.id, splits: splits, lateRowCount: 0, lateRows: nil, pace: nil)
+  }
+
+  private func sink(
+    _ node: PhysicalPlan.Node, _ table: TableDefinition, _ partition: Int, _ data: CheckpointData?
+  ) throws(MillraceError) -> any Sink {
+    let sink = try connectors.sink(
+      SinkRequest(table: table, ordinal: node.id, partition: partition, parallelism: configuration.parallelism, environment: environment))
+    try sink.open(restoring: promised(data, node.operatorID, partition))
+    return sink
+  }
+
+  /// What a checkpoint promised for a sink: partition 0 answers for all, as the parallelism may have changed since. nil for a
+  /// fresh start.
+  private func promised(_ data: CheckpointData?, _ id: String, _ partition: Int) -> [[UInt8]]? {
+    guard let data else { return nil }
+    guard partition == 0, let subtasks = data.sinks[id] else { return [] }
+    return subtasks.keys.sorted().compactMap { subtasks[$0] }
+  }
+}

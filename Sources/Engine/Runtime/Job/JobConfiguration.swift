@@ -1,0 +1,50 @@
+import MillraceTypes
+import Synchronization
+
+/// How a job is run. The result does not depend on any of it.
+public struct JobConfiguration: Sendable {
+  public enum Mode: String, Sendable {
+    /// Bounded input, no periodic checkpoints, no pacing.
+    case batch
+    case streaming
+  }
+
+  public enum Restore: Sendable, Equatable {
+    case none
+    /// The newest complete checkpoint of the checkpoint folder, or a fresh start when there is none.
+    case latest
+    /// A checkpoint's own folder.
+    case path(String)
+  }
+
+  public var parallelism = 1
+  public var maxParallelism = KeyGroup.defaultMaxParallelism
+  public var batchRows = 4096
+  public var mode = Mode.batch
+  public var checkpointDirectory: String?
+  public var checkpointIntervalMillis: Int64 = 10_000
+  public var restore = Restore.none
+  /// Complete checkpoints that are kept; older ones are deleted.
+  public var checkpointsRetained = 3
+
+  public init() {}
+}
+
+/// What a finished job reports.
+public struct JobResult: Sendable {
+  /// Rows read from sources, by source id.
+  public var rowsRead: Int64 = 0
+  /// Late rows that were left out, by source id.
+  public var lateRows: [String: Int64] = [:]
+  public var checkpointsCompleted = 0
+  public var restoredFrom: Int64?
+  public init() {}
+}
+
+/// Tells a running job to stop: set from a signal handler's thread or another task.
+public final class CancellationFlag: Sendable {
+  private let state = Atomic<Bool>(false)
+  public init() {}
+  public func cancel() { state.store(true, ordering: .relaxed) }
+  public var isCancelled: Bool { state.load(ordering: .relaxed) }
+}

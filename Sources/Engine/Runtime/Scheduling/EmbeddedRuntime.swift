@@ -1,0 +1,186 @@
+import MillraceEnvironment
+import MillracePlan
+import MillraceTypes
+import Synchronization
+
+/// Runs a job in this process: one thread per partition, checkpoints by the calling thread.
+public struct EmbeddedRuntime {
+  /// Called about ten times a second with the rows read so far.
+  public typealias Progress = (_ rowsRead: Int64) -> Void
+
+  let builder: JobBuilder
+  let store: CheckpointStore?
+  let clock: any WallClock
+
+  public init(_ builder: JobBuilder) {
+    self.builder = builder
+    clock = builder.environment.clock
+    store = builder.configuration.checkpointDirectory.map {
+      CheckpointStore(
+        files: builder.environment.files, directory: $0, retained: builder.configuration.checkpointsRetained)
+    }
+  }
+
+  /// Runs to the end of the input and returns when all output is in place. Blocks the calling thread.
+  ///
+  /// - Throws: the first failure of any part of the job; `.cancelled` when the flag was set. Nothing half-written stays behind
+  ///   under its final name.
+  public func run(cancellation: CancellationFlag = CancellationFlag(), progress: Progress? = nil) throws(MillraceError) -> JobResult {
+    let restored = try builder.checkpointToRestore(store)
+    let workers = try builder.workers(restoring: restored)
+    let control = JobControl(lastCheckpoint: restored?.id ?? 0)
+    let threads = workers.map { worker in
+      let body = WorkerLoop(worker: worker, control: control, builder: builder, clock: clock)
+      return WorkerThread { body.run() }
+    }
+    var result = JobResult()
+    result.restoredFrom = restored?.id
+    let outcome: Result<Void, MillraceError>
+    do throws(MillraceError) {
+      try coordinate(control, partitions: workers.count, cancellation: cancellation, result: &result, progress: progress)
+      outcome = .success(())
+    } catch {
+      outcome = .failure(error)
+    }
+    control.stop()
+    for thread in threads { thread.join() }
+    if case .failure(let error) = outcome {
+      for worker in workers { worker.abort() }
+      throw error
+    }
+    for worker in workers { try worker.finish() }
+    result.rowsRead = control.rowsRead.load(ordering: .relaxed)
+    return result
+  }
+
+  private func coordinate(
+    _ control: JobControl, partitions: Int, cancellation: CancellationFlag, result: inout JobResult, progress: Progress?
+  ) throws(MillraceError) {
+    let configuration = builder.configuration
+    let interval = store == nil || configuration.mode == .batch ? nil : configuration.checkpointIntervalMillis
+    var lastTrigger = clock.monotonicMicros
+    var lastProgress = lastTrigger
+    var pending: PendingCheckpoint?
+    var isLast = false
+    var lateRows: [String: Int64] = [:]
+    while true {
+      let seen = control.coordinatorWakeUp.current
+      let (failure, snapshots, finished, requested) = control.state.withLock { state in
+        let parts = state.snapshots
+        state.snapshots = []
+        return (state.failure, parts, state.finishedPartitions.count == partitions, state.requested)
+      }
+      if let failure { throw failure }
+      if cancellation.isCancelled { throw MillraceError(.cancelled, "the job was stopped before its input ended") }
+      for part in snapshots { pending?.add(part) }
+      if let complete = pending, complete.isComplete {
+        try store?.save(complete.data)
+        lateRows = complete.data.lateRows
+        control.state.withLock { $0.durable = complete.data.id }
+        control.workerWakeUp.raise()
+        try waitForCommits(control, id: complete.data.id, partitions: partitions)
+        result.checkpointsCompleted += 1
+        pending = nil
+        if isLast {
+          result.lateRows = lateRows.filter { $0.value > 0 }
+          progress?(control.rowsRead.load(ordering: .relaxed))
+          return
+        }
+      }
+      let now = clock.monotonicMicros
+      let isDue = interval.map { now - lastTrigger >= $0 * 1000 } ?? false
+      if pending == nil, finished || isDue {
+        isLast = finished
+        lastTrigger = now
+        let id = requested + 1
+        pending = PendingCheckpoint(id: id, identity: builder.identity, stages: builder.graph.stages.count, partitions: partitions)
+        control.state.withLock { $0.requested = id }
+        control.workerWakeUp.raise()
+      }
+      if let progress, now - lastProgress > 100_000 {
+        lastProgress = now
+        progress(control.rowsRead.load(ordering: .relaxed))
+      }
+      control.coordinatorWakeUp.wait(after: seen, micros: 20_000)
+    }
+  }
+
+  private func waitForCommits(_ control: JobControl, id: Int64, partitions: Int) throws(MillraceError) {
+    while true {
+      let seen = control.coordinatorWakeUp.current
+      let (failure, done) = control.state.withLock { state in
+        (state.failure, state.committedPartitions.values.filter { $0 >= id }.count == partitions)
+      }
+      if let failure { throw failure }
+      if done { return }
+      control.coordinatorWakeUp.wait(after: seen, micros: 100_000)
+    }
+  }
+}
+
+/// The loop of one worker thread.
+private final class WorkerLoop: @unchecked Sendable {  // guard: `worker` is touched by the thread that runs `run` alone until it is joined
+  private let worker: Worker
+  private let control: JobControl
+  private let builder: JobBuilder
+  private let clock: any WallClock
+
+  init(worker: Worker, control: JobControl, builder: JobBuilder, clock: any WallClock) {
+    self.worker = worker
+    self.control = control
+    self.builder = builder
+    self.clock = clock
+  }
+
+  func run() {
+    do throws(MillraceError) {
+      try loop()
+    } catch {
+      control.fail(error)
+    }
+  }
+
+  private func loop() throws(MillraceError) {
+    try worker.start()
+    control.workerWakeUp.raise()
+    var committed: Int64 = 0
+    var reportedFinish = false
+    var reported: Int64 = 0
+    while true {
+      let seen = control.workerWakeUp.current
+      let (isStopped, requested, durable) = control.state.withLock { ($0.isStopped, $0.requested, $0.durable) }
+      if isStopped { return }
+      if durable > committed {
+        try worker.commit(durable)
+        committed = durable
+        control.state.withLock { $0.committedPartitions[worker.partition] = durable }
+        control.coordinatorWakeUp.raise()
+      }
+      let (step, waitMicros) = worker.next(requested: requested, now: clock.monotonicMicros)
+      guard let step else {
+        if worker.isFinished && !reportedFinish {
+          reportedFinish = true
+          control.state.withLock { _ = $0.finishedPartitions.insert(worker.partition) }
+          control.coordinatorWakeUp.raise()
+        }
+        control.workerWakeUp.wait(after: seen, micros: min(waitMicros ?? 50_000, 50_000))
+        continue
+      }
+      if let part = try worker.perform(step, batchRows: builder.configuration.batchRows, plan: builder.identity) {
+        control.state.withLock { $0.snapshots.append(part) }
+        control.coordinatorWakeUp.raise()
+      }
+      let rows = worker.stages.reduce(Int64(0)) { $0 + $1.sourceRowsRead }
+      if rows != reported {
+        control.rowsRead.add(rows - reported, ordering: .relaxed)
+        reported = rows
+      }
+      // With several partitions any step may have filled or emptied a queue that another worker waits for.
+      if builder.configuration.parallelism > 1 { control.workerWakeUp.raise() }
+    }
+  }
+}
+
+extension WallClock {
+  fileprivate var monotonicMicros: Int64 { Int64(truncatingIfNeeded: monotonicNanos / 1000) }
+}

@@ -1,0 +1,97 @@
+import MillraceEnvironment
+import MillracePlan
+import MillraceTypes
+
+/// Runs the same stages on the calling thread; a seed decides which stage goes next, how input is cut into batches, when
+/// checkpoints are taken and where the process "crashes" and starts again from the last complete checkpoint.
+public struct SimulatedRuntime {
+  /// What may go wrong in a run.
+  public struct Faults: Sendable {
+    /// Crashes before the run is allowed to end.
+    public var crashes: Int
+    /// Roughly one checkpoint per so many steps.
+    public var stepsPerCheckpoint: Int
+    public init(crashes: Int = 0, stepsPerCheckpoint: Int = 40) {
+      self.crashes = crashes
+      self.stepsPerCheckpoint = stepsPerCheckpoint
+    }
+  }
+
+  /// Each life of the process uses the next one: they may differ in parallelism and batch size.
+  private let builders: [JobBuilder]
+  let seed: UInt64
+  let faults: Faults
+
+  /// - Parameter builders: one per life, the last for all further lives; made for one plan, sharing collectors.
+  public init(_ builders: [JobBuilder], seed: UInt64, faults: Faults = Faults()) {
+    self.builders = builders.map { builder in
+      var copy = builder
+      copy.isSimulated = true
+      return copy
+    }
+    self.seed = seed
+    self.faults = faults
+  }
+
+  /// Runs to the end of the input.
+  public func run() throws(MillraceError) -> JobResult {
+    var random = SeededGenerator(seed: seed)
+    var crashesLeft = faults.crashes
+    var stored: CheckpointData?
+    var result = JobResult()
+    var life = 0
+    while true {
+      let builder = builders[min(life, builders.count - 1)]
+      life += 1
+      let workers = try builder.workers(restoring: stored)
+      for worker in workers { try worker.start() }
+      let crashAfter = crashesLeft > 0 ? Int(random.next() % 400) + 1 : Int.max
+      if try runOnce(builder, workers, &random, crashAfter: crashAfter, stored: &stored, result: &result) { return result }
+      crashesLeft -= 1
+      result.restoredFrom = stored?.id
+    }
+  }
+
+  /// One life of the process. Returns false when it crashed.
+  private func runOnce(
+    _ builder: JobBuilder, _ workers: [Worker], _ random: inout SeededGenerator, crashAfter: Int, stored: inout CheckpointData?,
+    result: inout JobResult
+  ) throws(MillraceError) -> Bool {
+    var requested = stored?.id ?? 0
+    var pending: PendingCheckpoint?
+    var steps = 0
+    var isLast = false
+    while true {
+      steps += 1
+      if steps >= crashAfter { return false }
+      let finished = workers.allSatisfy(\.isFinished)
+      if pending == nil, finished || random.next() % UInt64(max(1, faults.stepsPerCheckpoint)) == 0 {
+        isLast = finished
+        requested += 1
+        pending = PendingCheckpoint(
+          id: requested, identity: builder.identity, stages: builder.graph.stages.count, partitions: workers.count)
+      }
+      let choices = workers.enumerated().flatMap { index, worker in worker.runnable(requested: requested).map { (index, $0) } }
+      guard !choices.isEmpty else {
+        throw MillraceError(.invalidInput, "the simulated job is stuck: no stage can run (seed \(seed), step \(steps))")
+      }
+      let (index, step) = choices[Int(random.next() % UInt64(choices.count))]
+      let rows = 1 + Int(random.next() % UInt64(builder.configuration.batchRows))
+      guard let part = try workers[index].perform(step, batchRows: rows, plan: builder.identity) else { continue }
+      pending?.add(part)
+      guard let complete = pending, complete.isComplete else { continue }
+      // Through the stored form, as a real checkpoint would go.
+      stored = try CheckpointData(decoding: complete.data.encoded())
+      pending = nil
+      result.checkpointsCompleted += 1
+      // A crash between durability and commit: the next life must finish the commit.
+      if crashAfter != .max && random.next() % 8 == 0 { return false }
+      for worker in workers { try worker.commit(complete.data.id) }
+      if isLast {
+        for worker in workers { try worker.finish() }
+        result.lateRows = complete.data.lateRows.filter { $0.value > 0 }
+        return true
+      }
+    }
+  }
+}

@@ -1,0 +1,98 @@
+import MillraceColumns
+import MillraceTypes
+
+/// All stage instances of one partition. One thread drives it; the simulator drives several from one thread.
+final class Worker {
+  struct Step {
+    var stage: Int
+    var action: StageInstance.Action
+  }
+
+  let partition: Int
+  /// Downstream first, so that work in flight is finished before new rows are read.
+  let stages: [StageInstance]
+  private var lastCommitted: Int64
+
+  init(partition: Int, stages: [StageInstance], lastCommitted: Int64) {
+    self.partition = partition
+    self.stages = stages
+    self.lastCommitted = lastCommitted
+  }
+
+  var isFinished: Bool { stages.allSatisfy(\.isFinished) }
+
+  /// Everything that could be done now.
+  func runnable(requested: Int64) -> [Step] {
+    stages.indices.flatMap { index in stages[index].runnable(requested: requested).map { Step(stage: index, action: $0) } }
+  }
+
+  /// What the embedded runtime does next: barriers, then what is in flight (downstream first, least advanced channel first), then
+  /// the source split that is furthest behind in event time. Also says when a paced source may be read again.
+  func next(requested: Int64, now: Int64) -> (step: Step?, waitMicros: Int64?) {
+    var waitMicros: Int64?
+    var read: (step: Step, watermark: EventTime)?
+    for (index, stage) in stages.enumerated() {
+      let actions = stage.runnable(requested: requested)
+      var input: (step: Step, watermark: EventTime)?
+      for action in actions {
+        switch action {
+        case .injectBarrier: return (Step(stage: index, action: action), nil)
+        case .input(let channel):
+          let watermark = stage.inputs[channel].watermark
+          if input.map({ watermark < $0.watermark }) ?? true { input = (Step(stage: index, action: action), watermark) }
+        case .read(let source, let split):
+          let delay = stage.sources[source].delayMicros(now: now)
+          if delay > 0 {
+            waitMicros = min(waitMicros ?? delay, delay)
+            continue
+          }
+          let watermark = stage.sources[source].splits[split].watermark
+          if read.map({ watermark < $0.watermark }) ?? true { read = (Step(stage: index, action: action), watermark) }
+        }
+      }
+      if let input { return (input.step, nil) }
+    }
+    return (read?.step, waitMicros)
+  }
+
+  /// Performs a step. Returns this partition's part of a checkpoint when a stage completed its barrier.
+  func perform(_ step: Step, batchRows: Int, plan: CheckpointIdentity) throws(MillraceError) -> StageSnapshot? {
+    let stage = stages[step.stage]
+    guard let id = try stage.perform(step.action, batchRows: batchRows) else { return nil }
+    var data = CheckpointData(id: id, maxParallelism: plan.maxParallelism, planFingerprint: plan.fingerprint)
+    try stage.snapshot(id, into: &data)
+    return StageSnapshot(stage: stage.stage, partition: partition, data: data)
+  }
+
+  func commit(_ id: Int64) throws(MillraceError) {
+    guard id > lastCommitted else { return }
+    for stage in stages { try stage.commit(id) }
+    lastCommitted = id
+  }
+
+  /// The job succeeded and its last checkpoint is committed.
+  func finish() throws(MillraceError) { for stage in stages { try stage.finish() } }
+
+  func abort() { for stage in stages { stage.abort() } }
+
+  /// Lets sources without splits announce the end of their input.
+  func start() throws(MillraceError) {
+    for stage in stages {
+      for source in stage.sources where source.isEnded { try stage.advanceSource(source) }
+      try stage.closeUnusedPorts()
+    }
+  }
+}
+
+/// What every checkpoint of a job says of the job.
+struct CheckpointIdentity: Sendable {
+  var fingerprint: UInt64
+  var maxParallelism: Int
+}
+
+/// One stage instance's part of a checkpoint.
+struct StageSnapshot: Sendable {
+  var stage: Int
+  var partition: Int
+  var data: CheckpointData
+}
