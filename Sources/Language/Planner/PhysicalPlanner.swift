@@ -43,7 +43,7 @@ public struct PhysicalPlanner {
   private mutating func build(_ plan: LogicalPlan) throws(MillraceError) -> Int {
     switch plan {
     case .scan(let scan):
-      return add("source:\(scan.table.name)", .source(scan, rank: Self.rank(of: scan.table)), [], scan.schema)
+      return scanNode(scan)
     case .values(let relation): return add("values", .values(relation), [], relation.schema)
     case .filter(let filter):
       let input = try node(for: filter.input)
@@ -100,6 +100,21 @@ public struct PhysicalPlanner {
       let input = try node(for: sort.input)
       return add("sort", .sort(sort), [.init(node: input, exchange: .single)], plan.schema)
     }
+  }
+
+  /// A source, and the filter that makes a pushed-down predicate exact.
+  private mutating func scanNode(_ scan: Scan) -> Int {
+    guard let predicate = scan.predicate else {
+      return add("source:\(scan.table.name)", .source(scan, rank: Self.rank(of: scan.table)), [], scan.schema)
+    }
+    var wide = scan
+    wide.columns += predicate.referencedColumns.subtracting(scan.columns).sorted()
+    let source = add("source:\(scan.table.name)", .source(wide, rank: Self.rank(of: scan.table)), [], wide.schema)
+    let positions = Dictionary(uniqueKeysWithValues: wide.columns.enumerated().map { ($1, $0) })
+    let kept = wide.columns.count == scan.columns.count ? nil : scan.schema.fields.enumerated().map { Expression.column($0, $1) }
+    return add(
+      "filter", .filterProject(predicate: predicate.mappingColumns { positions[$0] ?? 0 }, expressions: kept),
+      [.init(node: source, exchange: .forward)], scan.schema)
   }
 
   private mutating func build(_ aggregate: Aggregate) throws(MillraceError) -> Int {
