@@ -173,41 +173,59 @@ final class AggregateTable {
     return used ? UnsafePointer(mask.base) : nil
   }
 
-  /// Adds groups `otherIDs` of a table of the same layout to groups `ids`.
-  func merge(
-    _ ids: UnsafePointer<Int32>, from other: AggregateTable, _ otherIDs: UnsafePointer<Int32>, _ count: Int
-  ) throws(MillraceError) {
+  /// Adds groups `otherIDs` of a table of the same layout to groups `ids`, pair by pair.
+  func merge(_ ids: [Int32], from other: AggregateTable, _ otherIDs: [Int32]) throws(MillraceError) {
     let (rows, otherRows) = (rows, other.rows)
-    for i in 0..<count { rows.row(ids[i], 0)[0] &+= otherRows.row(otherIDs[i], 0)[0] }
-    for (mine, theirs) in zip(accumulators, other.accumulators) {
-      try mine.merge(rows, ids, from: theirs, otherRows, otherIDs, count)
+    try ids.withUnsafeBufferPointer { ids throws(MillraceError) in
+      try otherIDs.withUnsafeBufferPointer { otherIDs throws(MillraceError) in
+        guard let mine = ids.baseAddress, let theirs = otherIDs.baseAddress else { return }
+        for i in 0..<ids.count { rows.row(mine[i], 0)[0] &+= otherRows.row(theirs[i], 0)[0] }
+        for (target, source) in zip(accumulators, other.accumulators) {
+          try target.merge(rows, mine, from: source, otherRows, theirs, ids.count)
+        }
+      }
     }
   }
 
   /// One column per aggregate.
-  func results(_ ids: UnsafePointer<Int32>, _ count: Int) throws(MillraceError) -> [Column] {
-    var columns: [Column] = []
-    for accumulator in accumulators { columns.append(try accumulator.result(rows, ids, count)) }
-    return columns
-  }
-
-  func clear(_ ids: UnsafePointer<Int32>, _ count: Int) {
+  func results(_ ids: [Int32]) throws(MillraceError) -> [Column] {
     let rows = rows
-    for i in 0..<count { rows.row(ids[i], 0)[0] = 0 }
-    for accumulator in accumulators { accumulator.clear(rows, ids, count) }
+    return try ids.withUnsafeBufferPointer { ids throws(MillraceError) -> [Column] in
+      var columns: [Column] = []
+      guard let base = ids.baseAddress else { return columns }
+      for accumulator in accumulators { columns.append(try accumulator.result(rows, base, ids.count)) }
+      return columns
+    }
   }
 
-  func write(_ ids: UnsafePointer<Int32>, _ count: Int, into writer: inout ByteWriter) {
+  /// Makes groups as good as new.
+  func clear(_ ids: [Int32]) {
+    let rows = rows
+    ids.withUnsafeBufferPointer { ids in
+      guard let base = ids.baseAddress else { return }
+      for id in ids { rows.row(id, 0)[0] = 0 }
+      for accumulator in accumulators { accumulator.clear(rows, base, ids.count) }
+    }
+  }
+
+  /// Writes the states of groups; `read` takes them in the same order into groups that are new.
+  func write(_ ids: [Int32], into writer: inout ByteWriter) {
     let rows = rows
     writer.write(arrival)
-    for i in 0..<count { writer.write(rows.row(ids[i], 0)[0]) }
-    for accumulator in accumulators { accumulator.write(rows, ids, count, into: &writer) }
+    ids.withUnsafeBufferPointer { ids in
+      guard let base = ids.baseAddress else { return }
+      for id in ids { writer.write(rows.row(id, 0)[0]) }
+      for accumulator in accumulators { accumulator.write(rows, base, ids.count, into: &writer) }
+    }
   }
 
-  func read(_ ids: UnsafePointer<Int32>, _ count: Int, from reader: inout ByteReader) throws(MillraceError) {
+  func read(_ ids: [Int32], from reader: inout ByteReader) throws(MillraceError) {
     let rows = rows
     arrival = max(arrival, try reader.readUInt64())
-    for i in 0..<count { rows.row(ids[i], 0)[0] = try reader.readInt64() }
-    for accumulator in accumulators { try accumulator.read(rows, ids, count, from: &reader) }
+    try ids.withUnsafeBufferPointer { ids throws(MillraceError) in
+      guard let base = ids.baseAddress else { return }
+      for id in ids { rows.row(id, 0)[0] = try reader.readInt64() }
+      for accumulator in accumulators { try accumulator.read(rows, base, ids.count, from: &reader) }
+    }
   }
 }

@@ -145,16 +145,14 @@ public final class WindowAggregateOperator: Operator {
     _ ids: [Int32], _ slots: [Int32], _ parts: [WindowPanes.Pane], _ merged: AggregateTable?, _ start: Int64, _ end: Int64
   ) throws(MillraceError) -> Batch {
     let count = ids.count
-    let results = try ids.withUnsafeBufferPointer { ids throws(MillraceError) -> [Column] in
-      guard let source = ids.baseAddress else { return [] }
-      guard let merged else { return try parts[0].table.results(source, count) }
-      return try slots.withUnsafeBufferPointer { slots throws(MillraceError) -> [Column] in
-        guard let target = slots.baseAddress else { return [] }
-        for part in parts { try merged.merge(target, from: part.table, source, count) }
-        let results = try merged.results(target, count)
-        merged.clear(target, count)
-        return results
-      }
+    var results: [Column]
+    if let merged {
+      let slots = Array(slots[..<count])
+      for part in parts { try merged.merge(slots, from: part.table, ids) }
+      results = try merged.results(slots)
+      merged.clear(slots)
+    } else {
+      results = try parts[0].table.results(ids)
     }
     let keys = try panes.index.keyColumns(ids)
     let time = end &- Self.endToTimeMicros

@@ -90,7 +90,7 @@ final class WindowPanes {
       }
       writer.write(pane.start)
       positions.withUnsafeBytes { writer.write(block: $0) }
-      present.withUnsafeBufferPointer { if let base = $0.baseAddress { pane.table.write(base, $0.count, into: &writer) } }
+      pane.table.write(present, into: &writer)
     }
   }
 
@@ -109,10 +109,7 @@ final class WindowPanes {
         }
         present.append(ids[position])
       }
-      guard !present.isEmpty else { continue }
-      try present.withUnsafeBufferPointer { present throws(MillraceError) in
-        if let base = present.baseAddress { try pane.table.read(base, present.count, from: &reader) }
-      }
+      try pane.table.read(present, from: &reader)
       for id in present { seen(pane, id) }
     }
   }

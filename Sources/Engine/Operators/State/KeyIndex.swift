@@ -45,6 +45,7 @@ public final class KeyIndex {
   ///   - out: room for `rowCount` ids.
   ///   - insert: whether new keys are added; otherwise they give -1.
   public func ids(of keys: [Column], rowCount: Int, into out: UnsafeMutablePointer<Int32>, insert: Bool) {
+    guard rowCount > 0 else { return }
     switch storage {
     case .integer(let table): table.lookUp(keys[0], rowCount: rowCount, into: out, insert: insert)
     case .bytes(let table):

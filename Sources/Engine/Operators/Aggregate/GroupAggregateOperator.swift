@@ -1,0 +1,256 @@
+import MillraceColumns
+import MillraceExpressions
+import MillracePlan
+import MillraceTypes
+
+/// GROUP BY without windows: takes weighted rows and emits the changes of its result, -1 of a key's old row before +1 of its new.
+///
+/// Rows with event time are taken in the total order and changes consolidate per instant, so the changelog depends on the rows
+/// alone. A change's event time is the instant; its order is the key, then 0 for -1 and 1 for +1. Rows without event time are
+/// taken as they come and the final rows are emitted at the end of input, in canonical key order. Without keys there is one
+/// group, which has a row even over empty input. Without aggregates this is SELECT DISTINCT.
+public final class GroupAggregateOperator: Operator {
+  /// When results are emitted.
+  public enum Emission: Sendable, Hashable {
+    /// Changes per instant where rows have event time; otherwise final rows at the end of input.
+    case perInstant
+    /// Final rows at the end of input only.
+    case atEnd
+    /// As `perInstant`, but rows without event time give changes after each batch: then only the folded table is a function
+    /// of the input.
+    case perBatch
+  }
+
+  private static let version: UInt8 = 1
+  /// Begins the order bytes of emitted rows: they come after the rows of tables.
+  private static let rank: [UInt8] = [128, 255]
+
+  private let schema: Schema
+  private let inputSchema: Schema
+  private let inputs: AggregateInputs
+  private let index: KeyIndex
+  private let table: AggregateTable
+  private let context: OperatorContext
+  private let emission: Emission
+  private let isGlobal: Bool
+  private let buffer: TotalOrderBuffer
+  private let encodesKeysOfBuffer: AggregateInputs
+  /// Changes have gone out as they happened: nothing is left for the end but the row of an empty global group.
+  private var emitsChanges: Bool
+  /// The global group has a row.
+  private var hasGlobalRow = false
+  private var isFinished = false
+
+  public init(_ aggregate: Aggregate, context: OperatorContext, emission: Emission = .perInstant) throws(MillraceError) {
+    schema = aggregate.schema
+    inputSchema = aggregate.input.schema
+    let types = inputSchema.fields.map(\.type)
+    inputs = try AggregateInputs(keys: aggregate.keys, calls: aggregate.aggregates, inputTypes: types)
+    encodesKeysOfBuffer = try AggregateInputs(keys: aggregate.keys, calls: [], inputTypes: types)
+    index = KeyIndex(types: inputs.keyTypes, maxParallelism: context.maxParallelism)
+    table = try AggregateTable(AggregateLayout(calls: aggregate.aggregates, retracts: aggregate.input.isUpdating))
+    self.context = context
+    self.emission = emission
+    isGlobal = aggregate.keys.isEmpty
+    emitsChanges = emission == .perBatch
+    buffer = TotalOrderBuffer(schemas: [inputSchema])
+  }
+
+  public func process(_ batch: Batch, port: Int, into output: inout OperatorOutput) throws(MillraceError) {
+    guard batch.rowCount > 0 else { return }
+    if emission != .atEnd && batch.eventTimes != nil && batch.order != nil {
+      emitsChanges = true
+      try buffer.push(batch, port: 0)
+      return
+    }
+    let prepared = try prepare(batch)
+    guard emission == .perBatch else {
+      try take(prepared)
+      return
+    }
+    var changes = KeyedChanges()
+    try apply(prepared, rows: nil, instants: nil, into: &changes)
+    try finish(prepared, changes, withTimes: false, into: &output)
+  }
+
+  public func advance(to watermark: EventTime, into output: inout OperatorOutput) throws(MillraceError) -> EventTime {
+    if let released = buffer.release(before: watermark), released.batches[0].rowCount > 0 {
+      try takeInstants(released.batches[0], into: &output)
+    }
+    if watermark == .end && !isFinished {
+      isFinished = true
+      try finishInput(into: &output)
+    }
+    return watermark
+  }
+
+  // MARK: taking rows
+
+  /// A batch with its keys looked up and its arguments evaluated.
+  private struct Prepared {
+    var ids: [Int32]
+    var arguments: AggregateArguments
+    var weights: Column?
+    var times: Column?
+    var order: Column?
+  }
+
+  private func prepare(_ batch: Batch) throws(MillraceError) -> Prepared {
+    let (keys, arguments) = try inputs.evaluate(batch)
+    var ids = [Int32](repeating: 0, count: batch.rowCount)
+    ids.withUnsafeMutableBufferPointer { ids in
+      if let base = ids.baseAddress { index.ids(of: keys, rowCount: batch.rowCount, into: base, insert: true) }
+    }
+    table.grow(to: index.idBound)
+    return Prepared(ids: ids, arguments: arguments, weights: batch.weights, times: batch.eventTimes, order: batch.order)
+  }
+
+  private func take(_ rows: Prepared) throws(MillraceError) {
+    try rows.ids.withUnsafeBufferPointer { ids throws(MillraceError) in
+      guard let base = ids.baseAddress else { return }
+      try table.update(base, ids.count, rows.arguments, weights: rows.weights, times: rows.times, order: rows.order) { _ in }
+    }
+  }
+
+  /// Rows in the total order. A key's rows of one instant are taken together; a round takes the next instant of every key at
+  /// once, so there are as many rounds as the busiest key has instants.
+  private func takeInstants(_ batch: Batch, into output: inout OperatorOutput) throws(MillraceError) {
+    guard let times = batch.eventTimes?.pointer(Int64.self) else { return }
+    let prepared = try prepare(batch)
+    var places: [Int32: (instant: Int64, round: Int)] = [:]
+    var rounds: [[Int32]] = []
+    for (row, id) in prepared.ids.enumerated() {
+      var place = places[id] ?? (times[row], 0)
+      if place.instant != times[row] { place = (times[row], place.round + 1) }
+      places[id] = place
+      if place.round == rounds.count { rounds.append([]) }
+      rounds[place.round].append(Int32(truncatingIfNeeded: row))
+    }
+    var changes = KeyedChanges()
+    for round in rounds { try apply(prepared, rows: round, instants: times, into: &changes) }
+    try finish(prepared, changes, withTimes: true, into: &output)
+    withExtendedLifetime(batch) {}
+  }
+
+  /// Takes some rows (all when nil), no key at more than one instant, and notes how each key's row changed.
+  private func apply(
+    _ all: Prepared, rows: [Int32]?, instants: UnsafePointer<Int64>?, into changes: inout KeyedChanges
+  ) throws(MillraceError) {
+    var part = all
+    if let rows, rows.count < all.ids.count {
+      part = rows.withUnsafeBufferPointer { chosen in
+        Prepared(
+          ids: rows.map { all.ids[Int($0)] }, arguments: all.arguments.take(chosen), weights: all.weights?.take(chosen),
+          times: all.times?.take(chosen), order: all.order?.take(chosen))
+      }
+    }
+    var keys: [Int32] = []
+    var instantOfKey: [Int64] = []
+    var known: Set<Int32> = []
+    for (position, id) in part.ids.enumerated() where known.insert(id).inserted {
+      keys.append(id)
+      instantOfKey.append(instants?[rows.map { Int($0[position]) } ?? position] ?? 0)
+    }
+    let before = try state(of: keys)
+    try take(part)
+    if isGlobal { hasGlobalRow = true }
+    let after = try state(of: keys)
+    changes.add(keys: keys, instants: instantOfKey, before: before, after: after)
+  }
+
+  private func state(of ids: [Int32]) throws(MillraceError) -> (present: [Bool], results: [Column]) {
+    (ids.map { isGlobal ? hasGlobalRow : table.rowCount($0) > 0 }, try table.results(ids))
+  }
+
+  // MARK: emitting
+
+  /// Emits the changes of a batch and forgets the keys that have no rows left.
+  private func finish(
+    _ prepared: Prepared, _ changes: KeyedChanges, withTimes: Bool, into output: inout OperatorOutput
+  ) throws(MillraceError) {
+    if let batch = try changes.batch(index, schema: schema, rank: Self.rank, withTimes: withTimes) { emit(batch, into: &output) }
+    guard !isGlobal else { return }
+    var seen: Set<Int32> = []
+    let gone = prepared.ids.filter { table.rowCount($0) == 0 && seen.insert($0).inserted }
+    forget(gone)
+  }
+
+  private func forget(_ ids: [Int32]) {
+    table.clear(ids)
+    index.remove(ids)
+  }
+
+  private func emit(_ batch: Batch, into output: inout OperatorOutput) {
+    for start in stride(from: 0, to: batch.rowCount, by: context.batchRows) {
+      output.emit(batch.slice(start..<min(batch.rowCount, start + context.batchRows)))
+    }
+  }
+
+  private func finishInput(into output: inout OperatorOutput) throws(MillraceError) {
+    if isGlobal && context.partition == 0 && index.count == 0 {
+      var id: Int32 = 0
+      index.ids(of: [], rowCount: 1, into: &id, insert: true)
+      table.grow(to: 1)
+    } else if emitsChanges {
+      return
+    }
+    let all = index.sorted(index.allIDs()).filter { isGlobal || table.rowCount($0) > 0 }
+    hasGlobalRow = true
+    for start in stride(from: 0, to: all.count, by: context.batchRows) {
+      let ids = Array(all[start..<min(all.count, start + context.batchRows)])
+      let results = try state(of: ids).results
+      var batch = Batch(schema: schema, columns: try index.keyColumns(ids) + results, rowCount: ids.count)
+      batch.order = index.encodedKeys(ids, prefix: Self.rank)
+      output.emit(batch)
+    }
+    forget(all)
+  }
+
+  // MARK: snapshots
+
+  public func snapshot(into snapshot: inout OperatorSnapshot) throws(MillraceError) {
+    var states = [[Int32]](repeating: [], count: context.maxParallelism)
+    for (keyGroup, ids) in index.idsByKeyGroup() { states[keyGroup] = ids }
+    let held = buffer.pending(port: 0)
+    let heldByGroup = try rowsByKeyGroup(held)
+    // What holds for the whole instance goes with its first key group, which exists whether or not it has keys.
+    let first = KeyGroup.range(
+      partition: context.partition, parallelism: context.parallelism, maxParallelism: context.maxParallelism
+    ).lowerBound
+    for keyGroup in 0..<context.maxParallelism {
+      let (ids, rows) = (states[keyGroup], heldByGroup[keyGroup])
+      guard keyGroup == first || !ids.isEmpty || !rows.isEmpty else { continue }
+      var writer = ByteWriter()
+      writer.write(Self.version)
+      writer.write(UInt8((emitsChanges ? 1 : 0) | (hasGlobalRow ? 2 : 0) | (isFinished ? 4 : 0)))
+      index.writeKeys(ids, into: &writer)
+      table.write(ids, into: &writer)
+      writer.write(block: rows.withUnsafeBufferPointer { BatchCodec.encode(held.take($0)) })
+      snapshot.keyGroups[keyGroup] = writer.bytes
+    }
+  }
+
+  private func rowsByKeyGroup(_ held: Batch) throws(MillraceError) -> [[Int32]] {
+    var groups = [[Int32]](repeating: [], count: context.maxParallelism)
+    guard held.rowCount > 0 else { return groups }
+    let keys = try encodesKeysOfBuffer.evaluate(held).keys
+    for (row, hash) in KeyHasher.hashes(of: keys, rowCount: held.rowCount).enumerated() {
+      groups[KeyGroup.of(hash: hash, maxParallelism: context.maxParallelism)].append(Int32(truncatingIfNeeded: row))
+    }
+    return groups
+  }
+
+  public func restore(keyGroup: Int, bytes: [UInt8]) throws(MillraceError) {
+    var reader = ByteReader(bytes)
+    try reader.expect(version: Self.version, of: "an aggregate")
+    let flags = try reader.readUInt8()
+    emitsChanges = emitsChanges || flags & 1 != 0
+    hasGlobalRow = hasGlobalRow || flags & 2 != 0
+    isFinished = isFinished || flags & 4 != 0
+    let ids = try index.readKeys(&reader)
+    table.grow(to: index.idBound)
+    try table.read(ids, from: &reader)
+    let held = try BatchCodec.decode(try reader.readBlock(), schema: inputSchema)
+    try buffer.push(held, port: 0)
+  }
+}
