@@ -24,10 +24,10 @@ bench: setup
 	@SWIFT="$(SWIFT)" dev/bench $(ARGS)
 
 lint:
-	@$(SWIFT) format lint --strict --recursive --parallel Package.swift Sources Tests
+	@$(SWIFT) format lint --strict --recursive --parallel Sources Tests
 
 format:
-	@$(SWIFT) format --in-place --recursive --parallel Package.swift Sources Tests
+	@$(SWIFT) format --in-place --recursive --parallel Sources Tests
 
 docs:
 	@SWIFT="$(SWIFT)" dev/docs

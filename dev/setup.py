@@ -164,9 +164,10 @@ def make_venv():
 def offline_hint(text):
     if re.search(r"No space left", text):
         return f"The disk is full. Make room in {CACHE} or in the temporary folder, then run `make setup` again."
-    if re.search(r"Could not find a version|No matching distribution", text) and not re.search(r"connection|resolution|timed out|SSL", text, re.I):
-        return "The package index that pip is configured for does not offer this version. `pip config list` shows which index that is."
-    return "Check the network (or pip's proxy and index: `pip config list`), then run `make setup` again; what is done already is kept."
+    return (
+        "Check the network, and that the package index pip is configured for is reachable and offers this version\n"
+        "(`pip config list` shows index and proxy). Then run `make setup` again; what is done already is kept."
+    )
 
 
 def install_packages():
