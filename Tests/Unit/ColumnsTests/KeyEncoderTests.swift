@@ -135,7 +135,8 @@ import Testing
     try ascending(
       .float64,
       [
-        .null, .float(-.infinity), .float(-1e300), .float(-1), .float(-Double.leastNonzeroMagnitude), .float(0), .float(Double.leastNonzeroMagnitude), .float(2), .float(.infinity),
+        .null, .float(-.infinity), .float(-1e300), .float(-1), .float(-Double.leastNonzeroMagnitude), .float(0),
+        .float(Double.leastNonzeroMagnitude), .float(2), .float(.infinity),
         .float(.nan),
       ])
     try ascending(.decimal(precision: 38, scale: 3), [.null, .decimal(-(1 << 100)), .decimal(-1), .decimal(0), .decimal(1 << 100)])
