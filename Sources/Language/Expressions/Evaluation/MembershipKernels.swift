@@ -44,7 +44,8 @@ enum MembershipKernels {
           default: nil
           }
         })
-      return KernelTable.strict(.boolean) { v, n in
+      return { v, n in
+        if v[0].isNullConstant { return .null(.boolean) }
         let x = TextLane(v[0])
         return finish(Loops.test([v[0]], n) { table.contains(x[$0]) })
       }
@@ -121,12 +122,12 @@ private struct ByteSet: Sendable {
   }
 
   @inline(__always) private static func hash(_ bytes: UnsafeBufferPointer<UInt8>) -> Int {
-    guard let base = bytes.baseAddress else { return 0 }
+    guard bytes.count > 0, let base = bytes.baseAddress else { return 0 }
     return Int(truncatingIfNeeded: KeyEncoder.hash(base, count: bytes.count) & 0x7FFF_FFFF)
   }
 
   func contains(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
-    var slot = (bytes.count == 0 ? [UInt8]().withUnsafeBufferPointer { Self.hash($0) } : Self.hash(bytes)) & mask
+    var slot = Self.hash(bytes) & mask
     while let taken = slots[slot] {
       if taken.withUnsafeBufferPointer({ ComparisonKernels.equal($0, bytes) }) { return true }
       slot = (slot &+ 1) & mask
