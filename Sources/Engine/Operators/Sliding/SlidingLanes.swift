@@ -76,7 +76,8 @@ final class SlidingLanes {
       let call = sliding.call
       try Self.check(call)
       let key = LaneKey(
-        argument: place(Self.argument(of: call)), filter: place(call.arguments.isEmpty ? call.filter : nil), measure: sliding.window.measure)
+        argument: place(Self.argument(of: call)), filter: place(call.arguments.isEmpty ? call.filter : nil), measure: sliding.window.measure
+      )
       if let known = members.firstIndex(where: { $0.lane.key == key }) {
         members[known].calls.append(index)
       } else {
@@ -136,7 +137,8 @@ final class SlidingLanes {
       let lengths = isUnbounded ? [] : Array(Set(members.map { calls[$0].window.length })).sorted()
       let outputs = members.map { index in
         SlidingOutput(
-          function: Self.function(calls[index].call), length: lengths.firstIndex(of: calls[index].window.length) ?? 0, result: results[index])
+          function: Self.function(calls[index].call), length: lengths.firstIndex(of: calls[index].window.length) ?? 0,
+          result: results[index])
       }
       switch structure {
       case .ring:
