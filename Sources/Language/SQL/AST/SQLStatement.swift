@@ -6,6 +6,8 @@ package struct SQLStatement: Sendable, Hashable {
   package var span: SourceSpan
   /// True when something in it was reported; then parts of it may be missing and it is not to be run.
   package var hasErrors = false
+  /// The name a CREATE defines, known even when the rest could not be parsed.
+  package var declaredName: String?
 
   package indirect enum Kind: Sendable, Hashable {
     case createTable(SQLCreateTable)

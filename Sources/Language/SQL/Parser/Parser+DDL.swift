@@ -34,6 +34,12 @@ extension Parser {
     return true
   }
 
+  mutating func parseDeclaredName(_ what: String) throws(ParseStop) -> ObjectName {
+    let name = try parseObjectName(what)
+    declaredName = name.text
+    return name
+  }
+
   mutating func parseComment() throws(ParseStop) -> String? {
     take(.comment) ? try parseText("the comment in quotes").text : nil
   }
@@ -42,7 +48,7 @@ extension Parser {
 
   private mutating func parseCreateTable(isTemporary: Bool) throws(ParseStop) -> SQLStatement.Kind {
     let ifNotExists = try parseIfNotExists()
-    var table = SQLCreateTable(name: try parseObjectName("the name of the table"), isTemporary: isTemporary, ifNotExists: ifNotExists)
+    var table = SQLCreateTable(name: try parseDeclaredName("the name of the table"), isTemporary: isTemporary, ifNotExists: ifNotExists)
     if at(.leftParenthesis) {
       let opening = token
       advance()
@@ -138,7 +144,7 @@ extension Parser {
 
   private mutating func parseCreateView(isTemporary: Bool) throws(ParseStop) -> SQLStatement.Kind {
     let ifNotExists = try parseIfNotExists()
-    let name = try parseObjectName("the name of the view")
+    let name = try parseDeclaredName("the name of the view")
     let columns = at(.leftParenthesis) ? try parseViewColumns() : []
     let comment = try parseComment()
     try expect(.as, "and a query in CREATE VIEW")

@@ -5,7 +5,7 @@ extension Parser {
   mutating func parseCreateFeatureView(isTemporary: Bool) throws(ParseStop) -> SQLStatement.Kind {
     let ifNotExists = try parseIfNotExists()
     var view = SQLCreateFeatureView(
-      name: try parseObjectName("the name of the feature view"), isTemporary: isTemporary, ifNotExists: ifNotExists)
+      name: try parseDeclaredName("the name of the feature view"), isTemporary: isTemporary, ifNotExists: ifNotExists)
     do {
       try expect(.keyed, "BY (...) after the name of the feature view")
       try expect(.by, "after KEYED")

@@ -4,7 +4,7 @@ extension Parser {
   /// `CREATE MODEL m INPUT (columns) OUTPUT (columns) WITH (options)`, after MODEL.
   mutating func parseCreateModel(isTemporary: Bool) throws(ParseStop) -> SQLStatement.Kind {
     let ifNotExists = try parseIfNotExists()
-    var model = SQLCreateModel(name: try parseObjectName("the name of the model"), isTemporary: isTemporary, ifNotExists: ifNotExists)
+    var model = SQLCreateModel(name: try parseDeclaredName("the name of the model"), isTemporary: isTemporary, ifNotExists: ifNotExists)
     if take(.input) { model.inputs = try parseModelColumns("INPUT") }
     if take(.output) { model.outputs = try parseModelColumns("OUTPUT") }
     model.comment = try parseComment()

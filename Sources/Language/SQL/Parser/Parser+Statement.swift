@@ -16,6 +16,7 @@ extension Parser {
     let start = index
     let known = diagnostics.count
     nesting = 0
+    declaredName = nil
     abandonsStatement = false
     var statement = SQLStatement(kind: .invalid, span: token.span)
     do {
@@ -26,6 +27,7 @@ extension Parser {
       while !isAtStatementEnd { advance() }
     }
     statement.span = span(from: start)
+    statement.declaredName = declaredName
     // Lexical errors were reported before parsing began, so they are looked up by place.
     let range = statement.span.byteOffset..<token.endOffset
     statement.hasErrors =

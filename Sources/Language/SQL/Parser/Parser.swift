@@ -30,6 +30,8 @@ package struct Parser {
   var diagnostics: [SQLDiagnostic] = []
   /// Set when recovery inside the current statement is pointless (nesting limit).
   var abandonsStatement = false
+  /// The name that the current statement defines.
+  var declaredName: String?
   /// Token index of the last alias written without AS, the likely place of a misspelled keyword.
   var implicitAliasIndex = -1
 

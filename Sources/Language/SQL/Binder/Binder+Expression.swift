@@ -1,0 +1,298 @@
+import MillraceColumns
+import MillraceExpressions
+import MillraceTypes
+
+extension Binder {
+  /// Checks and types an expression. Only dispatches, so that its stack frame stays small however deep the tree.
+  mutating func bind(_ e: SQLExpression, _ scope: inout ExpressionScope) throws(BindStop) -> Expression {
+    switch e.kind {
+    case .literal(let literal): return try bind(literal, at: e.span)
+    case .name(let parts): return try bindName(parts, at: e.span, &scope)
+    case .unary: return try bindUnary(e, &scope)
+    case .binary: return try bindBinaryChain(e, &scope)
+    case .logical(let isAnd, let terms): return try bindLogical(isAnd ? "AND" : "OR", terms, at: e.span, &scope)
+    case .isTest(let x, let test, let negated): return try bindTest(x, test, negated, at: e.span, &scope)
+    case .isDistinct(let l, let r, let negated):
+      return try bindCall(negated ? "IS NOT DISTINCT FROM" : "IS DISTINCT FROM", [l, r], at: e.span, &scope)
+    case .between(let x, let low, let high, let negated, let symmetric):
+      return try bindBetween([x, low, high], negated, symmetric, at: e.span, &scope)
+    case .inList(let x, let list, let negated): return try bindNegatable("IN", [x] + list, negated, at: e.span, &scope)
+    case .like(let x, let pattern, let escape, let negated, let similar):
+      if similar { throw unsupported("SIMILAR TO", at: e.span, hint: "use LIKE or REGEXP(text, pattern)") }
+      return try bindNegatable("LIKE", [x, pattern] + (escape.map { [$0] } ?? []), negated, at: e.span, &scope)
+    case .conditional: return try bindConditional(e, &scope)
+    case .cast: return try bindCast(e, &scope)
+    case .extract(let unit, let x): return try bindUnitCall("EXTRACT", unit, [x], unitFirst: true, at: e.span, &scope)
+    case .truncate(let x, let unit, let up):
+      return try bindUnitCall(up ? "CEIL" : "FLOOR", unit, [x], unitFirst: false, at: e.span, &scope)
+    case .timestampAdd(let unit, let n, let x): return try bindUnitCall("TIMESTAMPADD", unit, [n, x], unitFirst: true, at: e.span, &scope)
+    case .timestampDiff(let unit, let a, let b): return try bindUnitCall("TIMESTAMPDIFF", unit, [a, b], unitFirst: true, at: e.span, &scope)
+    case .trim(let side, let characters, let x):
+      let name = side == .both ? "TRIM" : side == .leading ? "LTRIM" : "RTRIM"
+      return try bindCall(name, [x] + (characters.map { [$0] } ?? []), at: e.span, &scope)
+    case .call(let call): return try bindFunction(call, at: e.span, &scope)
+    case .array(let items): return try bindCall("ARRAY", items, at: e.span, &scope)
+    case .map(let items): return try bindCall("MAP", items, at: e.span, &scope)
+    case .row(let items): return try bindCall("ROW", items, at: e.span, &scope)
+    case .element(let x, let index): return try bindCall("ITEM", [x, index], at: e.span, &scope)
+    case .field(let x, let name): return try bindField(x, name, &scope)
+    case .inQuery: throw unsupported("IN (SELECT ...)", at: e.span, hint: "join the query instead")
+    case .exists: throw unsupported("EXISTS (SELECT ...)", at: e.span, hint: "join the query instead")
+    case .subquery: throw unsupported("a subquery as a value", at: e.span, hint: "join the query instead")
+    case .invalid: throw BindStop()
+    }
+  }
+
+  /// An expression that must be BOOLEAN.
+  mutating func bindCondition(_ e: SQLExpression, _ clause: String, _ scope: inout ExpressionScope) throws(BindStop) -> Expression {
+    let condition = try bind(e, &scope)
+    if condition.type == .null { return .null(.boolean) }
+    guard condition.type == .boolean else {
+      throw fail("\(clause) must be BOOLEAN, not \(condition.type)", at: e.span, hint: "compare it with something, e.g. x > 0")
+    }
+    return condition
+  }
+
+  /// Every operand is checked, so that all errors among them are reported.
+  mutating func bindAll(_ operands: [SQLExpression], _ scope: inout ExpressionScope) throws(BindStop) -> [Expression] {
+    var bound: [Expression] = []
+    bound.reserveCapacity(operands.count)
+    var failed = false
+    for operand in operands {
+      do throws(BindStop) { bound.append(try bind(operand, &scope)) } catch { failed = true }
+    }
+    if failed { throw BindStop() }
+    return bound
+  }
+
+  mutating func bindCall(
+    _ name: String, _ operands: [SQLExpression], at span: SourceSpan, _ scope: inout ExpressionScope
+  ) throws(BindStop) -> Expression {
+    try resolve(name, try bindAll(operands, &scope), at: span)
+  }
+
+  mutating func resolve(_ name: String, _ operands: [Expression], at span: SourceSpan) throws(BindStop) -> Expression {
+    do throws(MillraceError) { return try registry.resolve(name, operands) } catch { throw fail(error, at: span) }
+  }
+
+  private mutating func bindNegatable(
+    _ name: String, _ operands: [SQLExpression], _ negated: Bool, at span: SourceSpan, _ scope: inout ExpressionScope
+  ) throws(BindStop) -> Expression {
+    let call = try bindCall(name, operands, at: span, &scope)
+    return negated ? try resolve("NOT", [call], at: span) : call
+  }
+
+  // MARK: Names
+
+  /// `column`, `table.column`, and access of row fields behind either.
+  private mutating func bindName(
+    _ parts: [Identifier], at span: SourceSpan, _ scope: inout ExpressionScope
+  ) throws(BindStop) -> Expression {
+    let first = parts[0]
+    var column: Int
+    var next: Int
+    if parts.count > 1, scope.columns.contains(where: { $0.qualifier == first.text }) {
+      column = try findColumn(parts[1], qualifier: first.text, at: span, scope)
+      next = 2
+    } else {
+      if parts.count > 1, !scope.columns.contains(where: { $0.name == first.text }) {
+        throw unknownQualifier(parts, scope)
+      }
+      column = try findColumn(first, qualifier: nil, at: span, scope)
+      next = 1
+    }
+    scope.uses.append((column, span))
+    var value = Expression.column(column, scope.columns[column].field)
+    while next < parts.count {
+      let part = parts[next]
+      let operand = value
+      value = try typed(at: part.span) { () throws(MillraceError) in try registry.field(operand, part.text) }
+      next += 1
+    }
+    return value
+  }
+
+  private mutating func findColumn(
+    _ name: Identifier, qualifier: String?, at span: SourceSpan, _ scope: ExpressionScope
+  ) throws(BindStop) -> Int {
+    let matches = scope.columns.indices.filter { index in
+      let column = scope.columns[index]
+      if let qualifier { return column.qualifier == qualifier && column.name == name.text }
+      return column.name == name.text && !column.isShadowed
+    }
+    if matches.count == 1 { return matches[0] }
+    if matches.isEmpty {
+      let candidates = scope.columns.filter { qualifier == nil || $0.qualifier == qualifier }.map(\.name)
+      let place = qualifier.map { " in \($0)" } ?? ""
+      if scope.columns.isEmpty {
+        throw fail("there is no column \(name.text) here", at: name.span, hint: qualifier == nil ? "write text in single quotes: '\(name.text)'" : nil)
+      }
+      throw fail(
+        "no column is named \(name.text)\(place)", at: name.span,
+        hint: didYouMean(name.text, among: candidates) ?? listing(candidates))
+    }
+    let tables = matches.compactMap { scope.columns[$0].qualifier }
+    let choices = tables.count == matches.count && Set(tables).count == tables.count
+    throw fail(
+      "the column \(name.text) is ambiguous: \(matches.count) relations have it", at: span,
+      hint: choices ? "write \(tables.map { "\($0).\(name.text)" }.joined(separator: " or "))" : "rename one of them with AS")
+  }
+
+  private mutating func unknownQualifier(_ parts: [Identifier], _ scope: ExpressionScope) -> BindStop {
+    let qualifiers = uniqued(scope.columns.compactMap(\.qualifier))
+    let name = parts[0].text
+    let hint = didYouMean(name, among: qualifiers + scope.columns.map(\.name))
+    return fail("no table or column is named \(name) here", at: parts[0].span, hint: hint ?? listing(qualifiers))
+  }
+
+  private func listing(_ names: [String]) -> String? {
+    guard !names.isEmpty else { return nil }
+    let known = uniqued(names)
+    return "there is \(known.prefix(8).joined(separator: ", "))\(known.count > 8 ? " and \(known.count - 8) more" : "")"
+  }
+
+  func uniqued(_ names: [String]) -> [String] {
+    var seen: Set<String> = []
+    return names.filter { seen.insert($0).inserted }
+  }
+
+  private mutating func bindField(_ x: SQLExpression, _ name: Identifier, _ scope: inout ExpressionScope) throws(BindStop) -> Expression {
+    let operand = try bind(x, &scope)
+    return try typed(at: name.span) { () throws(MillraceError) in try registry.field(operand, name.text) }
+  }
+
+  // MARK: Operators
+
+  private mutating func bindUnary(_ e: SQLExpression, _ scope: inout ExpressionScope) throws(BindStop) -> Expression {
+    guard case .unary(let operation, let x) = e.kind else { throw BindStop() }
+    switch operation {
+    case .not: return try bindCall("NOT", [x], at: e.span, &scope)
+    case .plus: return try bindCall("+", [x], at: e.span, &scope)
+    case .minus:
+      // The smallest BIGINT has no positive counterpart, so sign and digits are read as one.
+      if case .literal(.exact(let text, let isDecimal)) = x.kind {
+        return try exact(text, isDecimal: isDecimal, negative: true, at: e.span)
+      }
+      return try bindCall("-", [x], at: e.span, &scope)
+    }
+  }
+
+  /// Walks down the left side of a chain such as `a + b + c` in a loop and types it on the way back.
+  private mutating func bindBinaryChain(_ e: SQLExpression, _ scope: inout ExpressionScope) throws(BindStop) -> Expression {
+    var spine: [(SQLBinaryOperator, SQLExpression, SourceSpan)] = []
+    var node = e
+    while case .binary(let operation, let left, let right) = node.kind {
+      spine.append((operation, right, node.span))
+      node = left
+    }
+    var value: Expression?
+    do throws(BindStop) { value = try bind(node, &scope) } catch {}
+    for (operation, operand, span) in spine.reversed() {
+      let right: Expression
+      do throws(BindStop) { right = try bind(operand, &scope) } catch {
+        value = nil
+        continue
+      }
+      guard let left = value else { continue }
+      do throws(BindStop) { value = try resolve(operation.rawValue, [left, right], at: span) } catch { value = nil }
+    }
+    guard let value else { throw BindStop() }
+    return value
+  }
+
+  /// AND and OR are associative, so long chains become balanced trees.
+  private mutating func bindLogical(
+    _ name: String, _ terms: [SQLExpression], at span: SourceSpan, _ scope: inout ExpressionScope
+  ) throws(BindStop) -> Expression {
+    var level: [Expression] = []
+    var failed = false
+    for term in terms {
+      do throws(BindStop) { level.append(try bindCondition(term, "an operand of \(name)", &scope)) } catch { failed = true }
+    }
+    if failed { throw BindStop() }
+    while level.count > 1 {
+      var next: [Expression] = []
+      for index in stride(from: 0, to: level.count, by: 2) {
+        next.append(index + 1 < level.count ? try resolve(name, [level[index], level[index + 1]], at: span) : level[index])
+      }
+      level = next
+    }
+    return level[0]
+  }
+
+  private mutating func bindTest(
+    _ x: SQLExpression, _ test: SQLTruthTest, _ negated: Bool, at span: SourceSpan, _ scope: inout ExpressionScope
+  ) throws(BindStop) -> Expression {
+    let word = switch test {
+    case .null: "NULL"
+    case .true: "TRUE"
+    case .false: "FALSE"
+    case .unknown: "UNKNOWN"
+    }
+    return try bindCall("IS \(negated ? "NOT " : "")\(word)", [x], at: span, &scope)
+  }
+
+  private mutating func bindBetween(
+    _ operands: [SQLExpression], _ negated: Bool, _ symmetric: Bool, at span: SourceSpan, _ scope: inout ExpressionScope
+  ) throws(BindStop) -> Expression {
+    let bound = try bindAll(operands, &scope)
+    var result = try resolve("BETWEEN", bound, at: span)
+    if symmetric {
+      result = try resolve("OR", [result, try resolve("BETWEEN", [bound[0], bound[2], bound[1]], at: span)], at: span)
+    }
+    return negated ? try resolve("NOT", [result], at: span) : result
+  }
+
+  private mutating func bindConditional(_ e: SQLExpression, _ scope: inout ExpressionScope) throws(BindStop) -> Expression {
+    guard case .conditional(let operand, let branches, let otherwise) = e.kind else { throw BindStop() }
+    var failed = false
+    var tested: Expression?
+    if let operand {
+      do throws(BindStop) { tested = try bind(operand, &scope) } catch { failed = true }
+    }
+    var bound: [(condition: Expression, value: Expression)] = []
+    for branch in branches {
+      do throws(BindStop) { bound.append(try bindBranch(branch, tested, isSimple: operand != nil, &scope)) } catch { failed = true }
+    }
+    var last: Expression?
+    if let otherwise {
+      do throws(BindStop) { last = try bind(otherwise, &scope) } catch { failed = true }
+    }
+    if failed { throw BindStop() }
+    return try typed(at: e.span) { () throws(MillraceError) in try registry.caseWhen(bound, otherwise: last) }
+  }
+
+  private mutating func bindBranch(
+    _ branch: SQLConditionalBranch, _ tested: Expression?, isSimple: Bool, _ scope: inout ExpressionScope
+  ) throws(BindStop) -> (condition: Expression, value: Expression) {
+    let both = try bindAll([branch.condition, branch.result], &scope)
+    if let tested { return (try resolve("=", [tested, both[0]], at: branch.condition.span), both[1]) }
+    if isSimple { throw BindStop() }
+    guard both[0].type == .boolean || both[0].type == .null else {
+      throw fail("a condition of CASE must be BOOLEAN, not \(both[0].type)", at: branch.condition.span)
+    }
+    return (both[0], both[1])
+  }
+
+  private mutating func bindUnitCall(
+    _ name: String, _ unit: SQLTimeUnit, _ operands: [SQLExpression], unitFirst: Bool, at span: SourceSpan,
+    _ scope: inout ExpressionScope
+  ) throws(BindStop) -> Expression {
+    let bound = try bindAll(operands, &scope)
+    let literal = Expression.literal(.text(unit.rawValue), .text)
+    return try resolve(name, unitFirst ? [literal] + bound : bound + [literal], at: span)
+  }
+
+  private mutating func bindCast(_ e: SQLExpression, _ scope: inout ExpressionScope) throws(BindStop) -> Expression {
+    guard case .cast(let x, let target, let isTry) = e.kind else { throw BindStop() }
+    let operand = try bind(x, &scope)
+    let value = try typed(at: e.span) { () throws(MillraceError) in try registry.cast(operand, to: target.type, isTry: isTry) }
+    guard let length = target.length else { return value }
+    guard target.type == .text else {
+      throw unsupported("a cast to a binary type of a length", at: target.span, hint: "cast to BYTES")
+    }
+    let count = Expression.literal(.int(Int64(length)), .int32)
+    if target.isFixedLength { return try resolve("RPAD", [value, count, .literal(.text(" "), .text)], at: e.span) }
+    return try resolve("SUBSTRING", [value, .literal(.int(1), .int32), count], at: e.span)
+  }
+}

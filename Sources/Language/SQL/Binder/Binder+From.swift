@@ -1,0 +1,163 @@
+import MillraceColumns
+import MillraceExpressions
+import MillracePlan
+import MillraceTypes
+
+extension Binder {
+  /// FROM with WHERE. Conditions in WHERE complete a comma or inner join, so that keys and time bounds may stand in either.
+  mutating func bindFiltered(_ table: SQLTable, _ filter: SQLExpression?) throws(BindStop) -> BoundRelation {
+    var relation = try bind(table)
+    guard let filter else { return relation }
+    var scope = ExpressionScope(relation.columns, aggregates: .refused("in WHERE"), plan: relation.plan)
+    let predicate = try bindCondition(filter, "WHERE", &scope)
+    if let join = relation.openJoin {
+      relation.plan = try self.join(.inner, join.left, join.right, join.conjuncts + predicate.conjuncts, at: filter.span)
+    } else {
+      relation.plan = .filter(Filter(input: relation.plan, predicate: predicate))
+    }
+    relation.openJoin = nil
+    return relation
+  }
+
+  /// A table of FROM under its alias.
+  mutating func bind(_ table: SQLTable) throws(BindStop) -> BoundRelation {
+    switch table.kind {
+    case .named(let name): return try aliased(try bindNamed(name), table.alias, implied: name.parts.last?.text)
+    case .asOf(let name, let instant): throw asOfElsewhere(name, at: instant.span)
+    case .subquery(let query, let isLateral):
+      if isLateral { throw unsupported("LATERAL subqueries", at: table.span) }
+      return try aliased(try bind(query), table.alias, implied: nil)
+    case .function(let call, let isLateral):
+      if isLateral { throw unsupported("LATERAL table functions", at: table.span) }
+      return try aliased(try bindTableFunction(call), table.alias, implied: nil)
+    case .unnest: throw unsupported("UNNEST", at: table.span)
+    case .join: return try bindJoin(table)
+    case .invalid: throw BindStop()
+    }
+  }
+
+  private mutating func asOfElsewhere(_ name: ObjectName, at span: SourceSpan) -> BindStop {
+    fail(
+      "FOR SYSTEM_TIME AS OF belongs on the right side of a join", at: span,
+      hint: "write FROM events AS e LEFT JOIN \(name.text) FOR SYSTEM_TIME AS OF e.ts AS v ON v.key = e.key")
+  }
+
+  /// A table, view or WITH query by name. Its columns have no qualifier yet.
+  mutating func bindNamed(_ name: ObjectName) throws(BindStop) -> BoundRelation {
+    if name.parts.count == 1, let known = commonTables.last(where: { $0.name == name.text }) {
+      guard let relation = known.relation else { throw BindStop() }
+      return relation
+    }
+    let text = try relationName(name)
+    if broken.contains(text) { throw BindStop() }
+    if let table = catalog.tables[text] { return BoundRelation(.scan(Scan(table: table)), qualifier: nil, height: 1) }
+    if let view = catalog.views[text] {
+      return BoundRelation(view, qualifier: nil, height: (viewHeights[text] ?? planHeight(view)) + 1)
+    }
+    if catalog.featureViews[text] != nil {
+      throw fail(
+        "\(text) is a feature view: it has a value as of each instant, not rows", at: name.span,
+        hint: "ask for it: FROM events AS e LEFT JOIN \(text) FOR SYSTEM_TIME AS OF e.ts AS v ON v.key = e.key")
+    }
+    throw unknownRelation(name)
+  }
+
+  /// The height of a plan's left-most path: enough for views kept from earlier texts, which were checked when they were made.
+  private func planHeight(_ plan: LogicalPlan) -> Int {
+    var height = 1
+    var node = plan
+    while let next = node.inputs.first, height < Self.heightLimit {
+      height += 1
+      node = next
+    }
+    return height
+  }
+
+  private mutating func aliased(_ relation: BoundRelation, _ alias: SQLTableAlias?, implied: String?) throws(BindStop) -> BoundRelation {
+    var result = relation
+    if let alias, !alias.columns.isEmpty { result = try renamed(relation, alias.columns, of: alias.name) }
+    let qualifier = alias?.name.text ?? implied
+    for index in result.columns.indices {
+      if qualifier != nil { result.columns[index].qualifier = qualifier }
+      result.columns[index].isShadowed = false
+    }
+    return result
+  }
+
+  // MARK: Joins
+
+  private mutating func bindJoin(_ table: SQLTable) throws(BindStop) -> BoundRelation {
+    // Joins nest to the left, so a chain is bound in a loop.
+    var spine: [(SQLTable, SQLJoinKind, SQLJoinCondition, SourceSpan)] = []
+    var node = table
+    while node.alias == nil, case .join(let left, let right, let kind, let condition) = node.kind {
+      spine.append((right, kind, condition, node.span))
+      node = left
+    }
+    var left: BoundRelation?
+    do throws(BindStop) { left = try bind(node) } catch {}
+    for (right, kind, condition, span) in spine.reversed() {
+      if case .asOf(let name, let instant) = right.kind {
+        guard let events = left else { throw BindStop() }
+        left = try bindAsOf(events, name, instant, right.alias, kind, condition, at: right.span)
+      } else {
+        var other: BoundRelation?
+        do throws(BindStop) { other = try bind(right) } catch {}
+        guard let first = left, let second = other else {
+          left = nil
+          continue
+        }
+        left = try bindJoin(first, second, kind, condition, right, at: span)
+      }
+      if let height = left?.height { try checkHeight(height, at: span) }
+    }
+    guard let left else { throw BindStop() }
+    return left
+  }
+
+  private mutating func bindJoin(
+    _ left: BoundRelation, _ right: BoundRelation, _ kind: SQLJoinKind, _ condition: SQLJoinCondition, _ table: SQLTable,
+    at span: SourceSpan
+  ) throws(BindStop) -> BoundRelation {
+    if let name = right.columns.first?.qualifier, left.columns.contains(where: { $0.qualifier == name }) {
+      throw fail("two tables are named \(name) here", at: table.span, hint: "give one of them an alias with AS")
+    }
+    var columns = left.columns + right.columns
+    var conjuncts: [Expression] = []
+    switch condition {
+    case .none: break
+    case .on(let expression):
+      var scope = ExpressionScope(columns, aggregates: .refused("in ON"))
+      conjuncts = try bindCondition(expression, "ON", &scope).conjuncts
+    case .using(let names):
+      for name in names {
+        let pair = try (usingColumn(name, left.columns, "left"), usingColumn(name, right.columns, "right"))
+        let second = left.columns.count + pair.1
+        conjuncts.append(try resolve("=", [.column(pair.0, columns[pair.0].field), .column(second, columns[second].field)], at: name.span))
+        columns[kind == .right ? pair.0 : second].isShadowed = true
+      }
+      if kind == .full { throw unsupported("FULL JOIN with USING", at: span, hint: "write ON and COALESCE the columns") }
+    }
+    let planKind: Join.Kind = switch kind {
+    case .inner, .cross: .inner
+    case .left: .left
+    case .right: .right
+    case .full: .full
+    }
+    let plan = try join(planKind, left.plan, right.plan, conjuncts, at: span)
+    let fields = plan.schema.fields
+    for index in columns.indices { columns[index].field.isNullable = fields[index].isNullable }
+    var result = BoundRelation(plan: plan, columns: columns, height: max(left.height, right.height) + 1)
+    if planKind == .inner { result.openJoin = OpenJoin(left: left.plan, right: right.plan, conjuncts: conjuncts) }
+    return result
+  }
+
+  private mutating func usingColumn(_ name: Identifier, _ columns: [ScopeColumn], _ side: String) throws(BindStop) -> Int {
+    let matches = columns.indices.filter { columns[$0].name == name.text && !columns[$0].isShadowed }
+    if matches.count == 1 { return matches[0] }
+    if matches.count > 1 { throw fail("the column \(name.text) is ambiguous on the \(side) side of the join", at: name.span) }
+    throw fail(
+      "no column is named \(name.text) on the \(side) side of the join", at: name.span,
+      hint: didYouMean(name.text, among: columns.map(\.name)))
+  }
+}

@@ -1,0 +1,165 @@
+import MillraceColumns
+import MillraceExpressions
+import MillracePlan
+import MillraceTypes
+
+/// Thrown to leave a construct that cannot be bound; the reason has been reported already.
+struct BindStop: Error {}
+
+/// Checks names and types and builds logical plans. Each family of constructs has its own file.
+///
+/// Errors are collected: each select item, clause, operand and statement is checked even when another one failed. A name whose
+/// definition failed is remembered, so that its uses are not reported as well.
+struct Binder {
+  /// Relations stacked upon each other, views included.
+  static let heightLimit = 200
+
+  let source: SQLSource
+  let registry: FunctionRegistry
+  var catalog: Catalog
+  var diagnostics: [SQLDiagnostic] = []
+  /// Names whose definition had errors.
+  var broken: Set<String> = []
+  /// WITH queries in sight, innermost last.
+  var commonTables: [(name: String, relation: BoundRelation?)] = []
+  /// Heights of the catalog's views.
+  var viewHeights: [String: Int] = [:]
+
+  init(source: SQLSource, catalog: Catalog, registry: FunctionRegistry) {
+    self.source = source
+    self.catalog = catalog
+    self.registry = registry
+  }
+
+  // MARK: Reporting
+
+  mutating func report(_ message: String, at span: SourceSpan, hint: String? = nil) {
+    guard diagnostics.count < Parser.diagnosticLimit else { return }
+    if diagnostics.contains(where: { $0.span.byteOffset == span.byteOffset && $0.message == message }) { return }
+    diagnostics.append(SQLDiagnostic(message, span: span, text: source.excerpt(span), hint: hint))
+  }
+
+  mutating func fail(_ message: String, at span: SourceSpan, hint: String? = nil) -> BindStop {
+    report(message, at: span, hint: hint)
+    return BindStop()
+  }
+
+  mutating func unsupported(_ what: String, at span: SourceSpan, hint: String? = nil) -> BindStop {
+    fail("not supported yet: \(what)", at: span, hint: hint)
+  }
+
+  /// Reports an error of the function registry or the plan at a place.
+  mutating func fail(_ error: MillraceError, at span: SourceSpan) -> BindStop {
+    fail(error.message, at: span, hint: error.hint)
+  }
+
+  /// Runs something that throws our errors, reporting them at a place.
+  mutating func typed<T>(at span: SourceSpan, _ body: () throws(MillraceError) -> T) throws(BindStop) -> T {
+    do throws(MillraceError) { return try body() } catch { throw fail(error, at: span) }
+  }
+
+  func didYouMean(_ name: String, among candidates: [String]) -> String? {
+    nearestName(to: name, among: candidates).map { "did you mean \($0)?" }
+  }
+
+  // MARK: Statements
+
+  mutating func bind(_ statements: [SQLStatement]) -> [BoundStatement] {
+    var bound: [BoundStatement] = []
+    for statement in statements {
+      commonTables = []
+      if statement.hasErrors {
+        if let name = statement.declaredName { broken.insert(name) }
+        continue
+      }
+      do throws(BindStop) {
+        bound.append(BoundStatement(kind: try bind(statement), span: statement.span))
+        if let name = statement.declaredName { broken.remove(name) }
+      } catch {
+        if let name = statement.declaredName { broken.insert(name) }
+      }
+    }
+    return bound
+  }
+
+  private mutating func bind(_ statement: SQLStatement) throws(BindStop) -> BoundStatement.Kind {
+    switch statement.kind {
+    case .createTable(let table): return try createTable(table)
+    case .createView(let view): return try createView(view)
+    case .createModel(let model): return try createModel(model)
+    case .createFeatureView(let view): return try createFeatureView(view)
+    case .drop(let drop): return try self.drop(drop)
+    case .set(nil): return .showOptions
+    case .set(let option?): return .set(key: option.key.text, value: option.value.text)
+    case .reset(let key): return .reset(key: key?.text)
+    case .describe(let name): return try describe(name)
+    case .show(let kind): return .show(names(of: kind))
+    case .insert, .statementSet, .query: return try job(statement)
+    case .explain(let inner):
+      switch try job(inner) {
+      case .insert(let plan), .query(let plan): return .explain(plan)
+      default: throw fail("only queries and INSERTs can be explained", at: inner.span)
+      }
+    case .invalid: throw BindStop()
+    }
+  }
+
+  private mutating func job(_ statement: SQLStatement) throws(BindStop) -> BoundStatement.Kind {
+    switch statement.kind {
+    case .insert(let insert): return .insert(JobPlan(outputs: [try bind(insert)]))
+    case .statementSet(let inserts):
+      var outputs: [JobPlan.Output] = []
+      var failed = false
+      for insert in inserts {
+        do throws(BindStop) { outputs.append(try bind(insert)) } catch { failed = true }
+      }
+      if failed { throw BindStop() }
+      if outputs.isEmpty { throw fail("the statement set holds no INSERT", at: statement.span) }
+      return .insert(JobPlan(outputs: outputs))
+    case .query(let query):
+      return .query(JobPlan(outputs: [JobPlan.Output(table: nil, input: try bind(query).plan)]))
+    default: throw fail("only queries and INSERTs can be explained", at: statement.span)
+    }
+  }
+
+  private mutating func describe(_ name: ObjectName) throws(BindStop) -> BoundStatement.Kind {
+    let text = try relationName(name)
+    if let table = catalog.tables[text] { return .describe(name: text, table.schema) }
+    if let view = catalog.views[text] { return .describe(name: text, view.schema) }
+    if let view = catalog.featureViews[text] { return .describe(name: text, view.schema) }
+    if let model = catalog.models[text] { return .describe(name: text, Schema(model.inputs + model.outputs)) }
+    throw unknownRelation(name)
+  }
+
+  private func names(of kind: SQLObjectKind) -> [String] {
+    switch kind {
+    case .table: (Array(catalog.tables.keys) + Array(catalog.views.keys)).sorted()
+    case .view: catalog.views.keys.sorted()
+    case .model: catalog.models.keys.sorted()
+    case .featureView: catalog.featureViews.keys.sorted()
+    case .function: registry.functionNames
+    }
+  }
+
+  // MARK: Names
+
+  /// The catalog has one database; a name qualified by Flink's default catalog and database is taken without them.
+  mutating func relationName(_ name: ObjectName) throws(BindStop) -> String {
+    guard let last = name.parts.last else { throw BindStop() }
+    if name.parts.count == 1 { return last.text }
+    let qualifier = name.parts.dropLast().map(\.text)
+    if ["default_database", "default_catalog.default_database"].contains(qualifier.joined(separator: ".")) { return last.text }
+    throw unsupported("names of other databases and catalogs", at: name.span, hint: "write \(last.text)")
+  }
+
+  mutating func unknownRelation(_ name: ObjectName) -> BindStop {
+    if broken.contains(name.text) { return BindStop() }
+    let known = catalog.relationNames + commonTables.map(\.name)
+    if catalog.models[name.text] != nil {
+      return fail("\(name.text) is a model, not a table", at: name.span, hint: "write ML_PREDICT(TABLE t, MODEL \(name.text), DESCRIPTOR(...))")
+    }
+    return fail(
+      "no table or view is named \(name.text)", at: name.span,
+      hint: didYouMean(name.text, among: known) ?? (known.isEmpty ? "CREATE TABLE it first" : nil))
+  }
+}

@@ -1,0 +1,36 @@
+public import MillracePlan
+
+import MillraceExpressions
+
+/// The front door of SQL: text in, checked statements and logical plans out. Keeps the catalog from one text to the next.
+public struct SQLSession: Sendable {
+  public private(set) var catalog: Catalog
+  private let registry: FunctionRegistry
+
+  public init(catalog: Catalog = Catalog()) {
+    self.catalog = catalog
+    registry = .builtIn
+  }
+
+  /// Parses and checks a script; statements take effect on the catalog in order.
+  ///
+  /// - Throws: every error found in the whole text, with its place. The catalog is then unchanged.
+  public mutating func compile(_ source: SQLSource) throws(SQLFailure) -> [BoundStatement] {
+    let script = Parser.parse(source)
+    var binder = Binder(source: source, catalog: catalog, registry: registry)
+    let statements = binder.bind(script.statements)
+    let diagnostics = (script.diagnostics + binder.diagnostics).sorted {
+      ($0.span.byteOffset, $0.span.byteCount) < ($1.span.byteOffset, $1.span.byteCount)
+    }
+    if diagnostics.contains(where: { $0.severity == .error }) {
+      throw SQLFailure(diagnostics: diagnostics, source: source)
+    }
+    catalog = binder.catalog
+    return statements
+  }
+
+  /// As `compile(_:)` of a text shown under a name in errors.
+  public mutating func compile(_ text: String, name: String = "<sql>") throws(SQLFailure) -> [BoundStatement] {
+    try compile(SQLSource(text, name: name))
+  }
+}

@@ -1,0 +1,87 @@
+import MillraceColumns
+import MillraceExpressions
+import MillracePlan
+import MillraceTypes
+
+/// A column that names may refer to; its position is its place in the relation's plan.
+struct ScopeColumn {
+  /// The table's name or alias; nil for what has none.
+  var qualifier: String?
+  var field: Field
+  /// The right copy of a USING column: reachable by its qualifier only.
+  var isShadowed = false
+
+  var name: String { field.name }
+}
+
+/// A bound relation with the names of its columns.
+struct BoundRelation {
+  var plan: LogicalPlan
+  /// As many as the plan's schema has.
+  var columns: [ScopeColumn]
+  /// Levels of relations below, bounded so that walking plans is safe.
+  var height = 1
+  /// An inner join whose condition WHERE may still complete (comma joins, time bounds written in WHERE).
+  var openJoin: OpenJoin?
+
+  init(_ plan: LogicalPlan, qualifier: String?, height: Int) {
+    self.plan = plan
+    self.height = height
+    columns = plan.schema.fields.map { ScopeColumn(qualifier: qualifier, field: $0) }
+  }
+
+  init(plan: LogicalPlan, columns: [ScopeColumn], height: Int) {
+    self.plan = plan
+    self.columns = columns
+    self.height = height
+  }
+}
+
+/// The two sides of an inner join and the conjuncts known so far.
+struct OpenJoin {
+  var left: LogicalPlan
+  var right: LogicalPlan
+  var conjuncts: [Expression]
+}
+
+/// What an expression may refer to, and what is collected while it is bound.
+struct ExpressionScope {
+  /// What an aggregate call means here.
+  enum Aggregates {
+    /// An error; the text says where, e.g. `in WHERE`.
+    case refused(String)
+    /// Collected into `aggregates`, standing in the expression as a placeholder column.
+    case collected
+    /// Windowed by OVER LAST ... of a feature view.
+    case windowed
+  }
+
+  /// Aggregates stand in expressions as columns from here on, OVER results from `overBase` on.
+  static let aggregateBase = 1 << 40
+  static let overBase = 1 << 41
+
+  var columns: [ScopeColumn]
+  var allowed: Aggregates
+  var aggregates: [AggregateCall] = []
+  var windowed: [WindowedAggregate] = []
+  var overs: [BoundOver] = []
+  var namedWindows: [String: SQLWindow] = [:]
+  /// The relation below, for its time attributes; nil where none matters.
+  var plan: LogicalPlan?
+  /// Places where columns were named, for errors found later.
+  var uses: [(column: Int, span: SourceSpan)] = []
+
+  init(_ columns: [ScopeColumn], aggregates: Aggregates, plan: LogicalPlan? = nil) {
+    self.columns = columns
+    self.allowed = aggregates
+    self.plan = plan
+  }
+}
+
+/// One OVER aggregate with its window.
+struct BoundOver {
+  var call: AggregateCall
+  var partitionKeys: [Expression]
+  var timeColumn: Int
+  var frame: Over.Frame
+}
