@@ -53,7 +53,8 @@ extension Binder {
     case (.refused(let place), _): throw fail("an OVER aggregate cannot stand \(place)", at: span, hint: "compute it in a subquery")
     case (.windowed, nil):
       throw fail(
-        "\(name) has no window in this feature view", at: span, hint: "write \(name)(...) OVER LAST '7' DAY, OVER LAST 20 ROWS or OVER UNBOUNDED")
+        "\(name) has no window in this feature view", at: span,
+        hint: "write \(name)(...) OVER LAST '7' DAY, OVER LAST 20 ROWS or OVER UNBOUNDED")
     case (.windowed, .feature(let window, let place)?): return try bindWindowed(call, name, window, place, at: span, &scope)
     case (.windowed, _):
       throw fail("a feature view's windows are OVER LAST ... or OVER UNBOUNDED", at: span, hint: "write e.g. OVER LAST '7' DAY")
@@ -95,7 +96,7 @@ extension Binder {
       do throws(BindStop) { filter = try bindCondition(condition, "FILTER (WHERE ...)", &scope) } catch { failed = true }
     }
     if failed { throw BindStop() }
-    return try typed(at: span) { () throws(MillraceError) in
+    return try typed(at: span) { (registry) throws(MillraceError) in
       try registry.resolveAggregate(name, arguments, distinct: call.isDistinct, filter: filter)
     }
   }

@@ -10,7 +10,8 @@ extension Binder {
     guard catalog.tables[text] != nil || catalog.views[text] != nil || catalog.featureViews[text] != nil else { return text }
     if ifNotExists { return nil }
     let kind = catalog.tables[text] != nil ? "table" : catalog.views[text] != nil ? "view" : "feature view"
-    throw fail("a \(kind) named \(text) exists already", at: name.span, hint: "DROP \(kind.uppercased()) \(text) first, or choose another name")
+    throw fail(
+      "a \(kind) named \(text) exists already", at: name.span, hint: "DROP \(kind.uppercased()) \(text) first, or choose another name")
   }
 
   // MARK: Tables
@@ -84,7 +85,9 @@ extension Binder {
         hint: "add a computed column, e.g. ts AS TO_TIMESTAMP_LTZ(\(watermark.column.text), 3)")
     }
     if precision > 6 {
-      throw unsupported("event time finer than microseconds", at: watermark.column.span, hint: "declare \(watermark.column.text) as TIMESTAMP(6) or TIMESTAMP(3)")
+      throw unsupported(
+        "event time finer than microseconds", at: watermark.column.span,
+        hint: "declare \(watermark.column.text) as TIMESTAMP(6) or TIMESTAMP(3)")
     }
     let columns = schema.fields.map { ScopeColumn(qualifier: nil, field: $0) }
     var scope = ExpressionScope(columns, aggregates: .refused("in WATERMARK"))
@@ -159,7 +162,9 @@ extension Binder {
     try requireDistinct(model.outputs.map(\.name))
     if model.inputs.isEmpty || model.outputs.isEmpty {
       let missing = model.inputs.isEmpty ? "INPUT" : "OUTPUT"
-      throw fail("the model \(name) has no \(missing) columns", at: model.name.span, hint: "write CREATE MODEL \(name) INPUT (...) OUTPUT (...) WITH (...)")
+      throw fail(
+        "the model \(name) has no \(missing) columns", at: model.name.span,
+        hint: "write CREATE MODEL \(name) INPUT (...) OUTPUT (...) WITH (...)")
     }
     func fields(_ columns: [SQLColumnDefinition]) -> [Field] {
       columns.compactMap { column in
@@ -197,7 +202,9 @@ extension Binder {
     if broken.remove(name) != nil { return .changed("dropped \(kind) \(name)") }
     guard known.contains(name) else {
       if drop.ifExists { return .changed("no \(kind) is named \(name)") }
-      throw fail("no \(kind) is named \(name)", at: drop.name.span, hint: didYouMean(name, among: known) ?? "write DROP \(drop.object.rawValue) IF EXISTS")
+      throw fail(
+        "no \(kind) is named \(name)", at: drop.name.span,
+        hint: didYouMean(name, among: known) ?? "write DROP \(drop.object.rawValue) IF EXISTS")
     }
     return .changed("dropped \(kind) \(name)")
   }

@@ -26,7 +26,8 @@ extension Binder {
     case .truncate(let x, let unit, let up):
       return try bindUnitCall(up ? "CEIL" : "FLOOR", unit, [x], unitFirst: false, at: e.span, &scope)
     case .timestampAdd(let unit, let n, let x): return try bindUnitCall("TIMESTAMPADD", unit, [n, x], unitFirst: true, at: e.span, &scope)
-    case .timestampDiff(let unit, let a, let b): return try bindUnitCall("TIMESTAMPDIFF", unit, [a, b], unitFirst: true, at: e.span, &scope)
+    case .timestampDiff(let unit, let a, let b):
+      return try bindUnitCall("TIMESTAMPDIFF", unit, [a, b], unitFirst: true, at: e.span, &scope)
     case .trim(let side, let characters, let x):
       let name = side == .both ? "TRIM" : side == .leading ? "LTRIM" : "RTRIM"
       return try bindCall(name, [x] + (characters.map { [$0] } ?? []), at: e.span, &scope)
@@ -106,7 +107,7 @@ extension Binder {
     while next < parts.count {
       let part = parts[next]
       let operand = value
-      value = try typed(at: part.span) { () throws(MillraceError) in try registry.field(operand, part.text) }
+      value = try typed(at: part.span) { (registry) throws(MillraceError) in try registry.field(operand, part.text) }
       next += 1
     }
     return value
@@ -125,7 +126,9 @@ extension Binder {
       let candidates = scope.columns.filter { qualifier == nil || $0.qualifier == qualifier }.map(\.name)
       let place = qualifier.map { " in \($0)" } ?? ""
       if scope.columns.isEmpty {
-        throw fail("there is no column \(name.text) here", at: name.span, hint: qualifier == nil ? "write text in single quotes: '\(name.text)'" : nil)
+        throw fail(
+          "there is no column \(name.text) here", at: name.span,
+          hint: qualifier == nil ? "write text in single quotes: '\(name.text)'" : nil)
       }
       throw fail(
         "no column is named \(name.text)\(place)", at: name.span,
@@ -158,7 +161,7 @@ extension Binder {
 
   private mutating func bindField(_ x: SQLExpression, _ name: Identifier, _ scope: inout ExpressionScope) throws(BindStop) -> Expression {
     let operand = try bind(x, &scope)
-    return try typed(at: name.span) { () throws(MillraceError) in try registry.field(operand, name.text) }
+    return try typed(at: name.span) { (registry) throws(MillraceError) in try registry.field(operand, name.text) }
   }
 
   // MARK: Operators
@@ -223,12 +226,13 @@ extension Binder {
   private mutating func bindTest(
     _ x: SQLExpression, _ test: SQLTruthTest, _ negated: Bool, at span: SourceSpan, _ scope: inout ExpressionScope
   ) throws(BindStop) -> Expression {
-    let word = switch test {
-    case .null: "NULL"
-    case .true: "TRUE"
-    case .false: "FALSE"
-    case .unknown: "UNKNOWN"
-    }
+    let word =
+      switch test {
+      case .null: "NULL"
+      case .true: "TRUE"
+      case .false: "FALSE"
+      case .unknown: "UNKNOWN"
+      }
     return try bindCall("IS \(negated ? "NOT " : "")\(word)", [x], at: span, &scope)
   }
 
@@ -259,7 +263,7 @@ extension Binder {
       do throws(BindStop) { last = try bind(otherwise, &scope) } catch { failed = true }
     }
     if failed { throw BindStop() }
-    return try typed(at: e.span) { () throws(MillraceError) in try registry.caseWhen(bound, otherwise: last) }
+    return try typed(at: e.span) { (registry) throws(MillraceError) in try registry.caseWhen(bound, otherwise: last) }
   }
 
   private mutating func bindBranch(
@@ -286,7 +290,7 @@ extension Binder {
   private mutating func bindCast(_ e: SQLExpression, _ scope: inout ExpressionScope) throws(BindStop) -> Expression {
     guard case .cast(let x, let target, let isTry) = e.kind else { throw BindStop() }
     let operand = try bind(x, &scope)
-    let value = try typed(at: e.span) { () throws(MillraceError) in try registry.cast(operand, to: target.type, isTry: isTry) }
+    let value = try typed(at: e.span) { (registry) throws(MillraceError) in try registry.cast(operand, to: target.type, isTry: isTry) }
     guard let length = target.length else { return value }
     guard target.type == .text else {
       throw unsupported("a cast to a binary type of a length", at: target.span, hint: "cast to BYTES")

@@ -169,7 +169,9 @@ extension Binder {
       }
       for branch in branches.indices {
         let key = branches[branch].branch.keys[index]
-        branches[branch].branch.keys[index] = try typed(at: name.span) { () throws(MillraceError) in try registry.cast(key, to: type) }
+        branches[branch].branch.keys[index] = try typed(at: name.span) { (registry) throws(MillraceError) in
+          try registry.cast(key, to: type)
+        }
       }
       fields.append(Field(name.text, type, isNullable: branches.contains { $0.branch.keys[index].isNullable }))
     }

@@ -138,12 +138,13 @@ extension Binder {
       }
       if kind == .full { throw unsupported("FULL JOIN with USING", at: span, hint: "write ON and COALESCE the columns") }
     }
-    let planKind: Join.Kind = switch kind {
-    case .inner, .cross: .inner
-    case .left: .left
-    case .right: .right
-    case .full: .full
-    }
+    let planKind: Join.Kind =
+      switch kind {
+      case .inner, .cross: .inner
+      case .left: .left
+      case .right: .right
+      case .full: .full
+      }
     let plan = try join(planKind, left.plan, right.plan, conjuncts, at: span)
     let fields = plan.schema.fields
     for index in columns.indices { columns[index].field.isNullable = fields[index].isNullable }

@@ -42,7 +42,9 @@ extension Binder {
       let column = table.schema.fields[index]
       guard let position = chosen.firstIndex(of: index) else {
         if !column.isNullable {
-          report("the column \(column.name) of \(name) is NOT NULL, so it needs a value", at: insert.target.span, hint: "add it to the column list")
+          report(
+            "the column \(column.name) of \(name) is NOT NULL, so it needs a value", at: insert.target.span,
+            hint: "add it to the column list")
           failed = true
         }
         expressions.append(.null(column.type))
@@ -51,7 +53,8 @@ extension Binder {
       let value = Expression.column(position, fields[position])
       do throws(MillraceError) { expressions.append(try registry.assign(value, to: column.type)) } catch {
         report(
-          "column \(position + 1) of the query, \(fields[position].name), has type \(value.type), but \(name).\(column.name) has type \(column.type)",
+          "column \(position + 1) of the query, \(fields[position].name), has type \(value.type), "
+            + "but \(name).\(column.name) has type \(column.type)",
           at: insertSpan(insert.query, position), hint: error.hint)
         failed = true
       }
@@ -64,7 +67,8 @@ extension Binder {
   private mutating func insertTarget(_ name: String, _ written: ObjectName) throws(BindStop) -> TableDefinition {
     if let table = catalog.tables[name] { return table }
     if catalog.views[name] != nil || catalog.featureViews[name] != nil {
-      throw fail("\(name) is a view, and rows go into tables only", at: written.span, hint: "INSERT INTO a table created WITH ('connector' = ...)")
+      throw fail(
+        "\(name) is a view, and rows go into tables only", at: written.span, hint: "INSERT INTO a table created WITH ('connector' = ...)")
     }
     if broken.contains(name) { throw BindStop() }
     throw fail(

@@ -231,6 +231,6 @@ extension Binder {
       throw fail(
         "the key \(key.name) has type \(key.type), but is asked with \(value.type)", at: span, hint: "write CAST(... AS \(key.type))")
     }
-    return try typed(at: span) { () throws(MillraceError) in try registry.assign(value, to: key.type) }
+    return try typed(at: span) { (registry) throws(MillraceError) in try registry.assign(value, to: key.type) }
   }
 }

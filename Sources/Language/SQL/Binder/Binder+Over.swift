@@ -103,7 +103,9 @@ extension Binder {
     var positions = Array(repeating: 0, count: overs.count)
     var pending = Array(overs.indices)
     while let first = pending.first {
-      let group = pending.filter { overs[$0].partitionKeys == overs[first].partitionKeys && overs[$0].timeColumn == overs[first].timeColumn }
+      let group = pending.filter {
+        overs[$0].partitionKeys == overs[first].partitionKeys && overs[$0].timeColumn == overs[first].timeColumn
+      }
       pending.removeAll { group.contains($0) }
       let width = plan.schema.count
       for (offset, index) in group.enumerated() { positions[index] = width + offset }

@@ -90,8 +90,9 @@ extension Binder {
     var failed = false
     for item in items {
       do throws(BindStop) {
-        let expression = try ordinal(item, relation.columns) ?? bind(item.expression, &scope)
-        keys.append(try sortKey(item, expression))
+        var expression = try ordinal(item, relation.columns)
+        if expression == nil { expression = try bind(item.expression, &scope) }
+        if let expression { keys.append(try sortKey(item, expression)) }
       } catch { failed = true }
     }
     if failed { throw BindStop() }
@@ -140,7 +141,7 @@ extension Binder {
       }
       for row in bound.indices {
         let value = bound[row][column]
-        bound[row][column] = try typed(at: span) { () throws(MillraceError) in try registry.cast(value, to: type) }
+        bound[row][column] = try typed(at: span) { (registry) throws(MillraceError) in try registry.cast(value, to: type) }
       }
       fields.append(Field("EXPR$\(column)", type, isNullable: bound.contains { $0[column].isNullable }))
     }
@@ -184,7 +185,7 @@ extension Binder {
       var expressions: [Expression] = []
       for (index, field) in relation.plan.schema.fields.enumerated() {
         expressions.append(
-          try typed(at: query.span) { () throws(MillraceError) in try registry.assign(.column(index, field), to: types[index]) })
+          try typed(at: query.span) { (registry) throws(MillraceError) in try registry.assign(.column(index, field), to: types[index]) })
       }
       inputs.append(project(relation.plan, expressions, first.columns.map(\.name)))
     }

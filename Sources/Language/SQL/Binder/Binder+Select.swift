@@ -160,14 +160,17 @@ extension Binder {
       }
       for index in state.items.indices { state.items[index].expression = state.items[index].expression.mappingColumns(place) }
       for index in state.sortKeys.indices {
-        if case .input(let e, let uses) = state.sortKeys[index].target { state.sortKeys[index].target = .input(e.mappingColumns(place), uses) }
+        if case .input(let e, let uses) = state.sortKeys[index].target {
+          state.sortKeys[index].target = .input(e.mappingColumns(place), uses)
+        }
       }
     }
     return try output(select, state, limits, height)
   }
 
   /// The projection, then DISTINCT, then ORDER BY and LIMIT.
-  private mutating func output(_ select: SQLSelect, _ state: SelectState, _ limits: Limits, _ height: Int) throws(BindStop) -> BoundRelation {
+  private mutating func output(_ select: SQLSelect, _ state: SelectState, _ limits: Limits, _ height: Int) throws(BindStop) -> BoundRelation
+  {
     var expressions = state.items.map(\.expression)
     var names = state.items.map(\.name)
     let width = expressions.count

@@ -10,7 +10,8 @@ extension Binder {
     case "HOP": return try bindWindow(call, parameters: ["DATA", "TIMECOL", "SLIDE", "SIZE", "OFFSET"], required: 4)
     case "ML_PREDICT": return try bindPredict(call)
     case "CUMULATE", "SESSION", "ML_EVALUATE", "VECTOR_SEARCH":
-      throw unsupported("the table function \(call.name.text.uppercased())", at: call.name.span, hint: "there are TUMBLE, HOP and ML_PREDICT")
+      throw unsupported(
+        "the table function \(call.name.text.uppercased())", at: call.name.span, hint: "there are TUMBLE, HOP and ML_PREDICT")
     default:
       throw fail(
         "no table function is named \(call.name.text)", at: call.name.span,
@@ -47,7 +48,8 @@ extension Binder {
   }
 
   /// The relation of a `TABLE t` or `(SELECT ...)` argument.
-  private mutating func bindInput(_ argument: SQLTableArgument?, _ function: String, at span: SourceSpan) throws(BindStop) -> BoundRelation {
+  private mutating func bindInput(_ argument: SQLTableArgument?, _ function: String, at span: SourceSpan) throws(BindStop) -> BoundRelation
+  {
     switch argument?.value {
     case .table(let name, let partitionBy, let orderBy)?:
       if let key = partitionBy.first ?? orderBy.first?.expression { throw unsupported("PARTITION BY in \(function)", at: key.span) }
@@ -60,7 +62,8 @@ extension Binder {
     }
   }
 
-  private mutating func descriptor(_ argument: SQLTableArgument?, _ function: String, at span: SourceSpan) throws(BindStop) -> [Identifier] {
+  private mutating func descriptor(_ argument: SQLTableArgument?, _ function: String, at span: SourceSpan) throws(BindStop) -> [Identifier]
+  {
     guard case .descriptor(let names)? = argument?.value else {
       throw fail("\(function) names columns as DESCRIPTOR(...)", at: argument?.span ?? span, hint: "write DESCRIPTOR(column)")
     }
@@ -88,7 +91,8 @@ extension Binder {
     let time = try column(names[0], input)
     guard input.plan.timeAttribute(of: time) == .exact(offsetMicros: 0) else {
       throw fail(
-        "\(function) needs an event-time column; \(names[0].text) is none", at: names[0].span, hint: timeColumnHint(input.columns, input.plan))
+        "\(function) needs an event-time column; \(names[0].text) is none", at: names[0].span,
+        hint: timeColumnHint(input.columns, input.plan))
     }
     var sizes: [Int64] = []
     for place in 2..<parameters.count {
@@ -119,7 +123,9 @@ extension Binder {
     var scope = ExpressionScope([], aggregates: .refused("in \(function)"))
     let bound = try bind(expression, &scope)
     guard let millis = bound.intervalMillisLiteral else {
-      throw fail("\(function) needs a constant interval of days to seconds, not \(bound.type)", at: argument.span, hint: "write e.g. INTERVAL '10' MINUTE")
+      throw fail(
+        "\(function) needs a constant interval of days to seconds, not \(bound.type)", at: argument.span,
+        hint: "write e.g. INTERVAL '10' MINUTE")
     }
     let (micros, overflow) = millis.multipliedReportingOverflow(by: 1_000)
     if overflow { throw fail("this interval is too long", at: argument.span) }
@@ -158,7 +164,8 @@ extension Binder {
         let value = Expression.column(index, input.plan.schema.fields[index])
         do throws(MillraceError) { values.append(try modelInput(value, field)) } catch {
           throw fail(
-            "the model's input \(field.name) has type \(field.type), but \(name.text) has type \(value.type)", at: name.span, hint: error.hint)
+            "the model's input \(field.name) has type \(field.type), but \(name.text) has type \(value.type)", at: name.span,
+            hint: error.hint)
         }
       } catch { failed = true }
     }

@@ -53,9 +53,9 @@ struct Binder {
     fail(error.message, at: span, hint: error.hint)
   }
 
-  /// Runs something that throws our errors, reporting them at a place.
-  mutating func typed<T>(at span: SourceSpan, _ body: () throws(MillraceError) -> T) throws(BindStop) -> T {
-    do throws(MillraceError) { return try body() } catch { throw fail(error, at: span) }
+  /// Asks the registry, reporting its errors at a place.
+  mutating func typed<T>(at span: SourceSpan, _ body: (FunctionRegistry) throws(MillraceError) -> T) throws(BindStop) -> T {
+    do throws(MillraceError) { return try body(registry) } catch { throw fail(error, at: span) }
   }
 
   func didYouMean(_ name: String, among candidates: [String]) -> String? {
@@ -156,7 +156,8 @@ struct Binder {
     if broken.contains(name.text) { return BindStop() }
     let known = catalog.relationNames + commonTables.map(\.name)
     if catalog.models[name.text] != nil {
-      return fail("\(name.text) is a model, not a table", at: name.span, hint: "write ML_PREDICT(TABLE t, MODEL \(name.text), DESCRIPTOR(...))")
+      return fail(
+        "\(name.text) is a model, not a table", at: name.span, hint: "write ML_PREDICT(TABLE t, MODEL \(name.text), DESCRIPTOR(...))")
     }
     return fail(
       "no table or view is named \(name.text)", at: name.span,

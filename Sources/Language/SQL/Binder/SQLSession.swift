@@ -1,6 +1,7 @@
 public import MillracePlan
 
 import MillraceExpressions
+import MillraceTypes
 
 /// The front door of SQL: text in, checked statements and logical plans out. Keeps the catalog from one text to the next.
 public struct SQLSession: Sendable {
