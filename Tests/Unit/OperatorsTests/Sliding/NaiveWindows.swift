@@ -70,9 +70,7 @@ enum NaiveWindows {
       if call.function == .sum { return total.magnitude < limit.magnitude ? .decimal(total) : .null }
       guard case .decimal(_, let from) = call.arguments[0].type else { return .null }
       let scaled = total * (0..<(scale - from)).reduce(Int128(1)) { n, _ in n * 10 }
-      let half = Int128(n) / 2
       let (q, r) = scaled.magnitude.quotientAndRemainder(dividingBy: UInt128(n))
-      _ = half
       let rounded = Int128(q) + (r * 2 >= UInt128(n) ? 1 : 0)
       return .decimal(total < 0 ? -rounded : rounded)
     case .float32, .float64:
@@ -131,6 +129,7 @@ enum NaiveWindows {
     let isSample = call.function == .varSamp || call.function == .stddevSamp
     if isSample && numbers.count < 2 { return .null }
     if numbers.contains(where: { !$0.isFinite }) { return .float(.nan) }
+    if numbers.allSatisfy({ $0 == numbers[0] }) { return .float(0) }
     let mean = exactSum(numbers) / Double(numbers.count)
     let squares = exactSum(numbers.map { ($0 - mean) * ($0 - mean) })
     let variance = squares / Double(isSample ? numbers.count - 1 : numbers.count)
@@ -143,8 +142,8 @@ enum NaiveWindows {
     case (.float(let a), .float(let b)):
       if a.isNaN || b.isNaN { return a.isNaN && b.isNaN }
       switch call.function {
-      case .varPop, .varSamp: return abs(a - b) <= 1e-9 * max(abs(a), abs(b)) + 1e-300
-      case .stddevPop, .stddevSamp: return abs(a - b) <= 1e-9 * max(abs(a), abs(b)) + 1e-150
+      case .varPop, .varSamp: return abs(a - b) <= 1e-9 * max(abs(a), abs(b)) + 1e-25
+      case .stddevPop, .stddevSamp: return abs(a - b) <= 1e-9 * max(abs(a), abs(b)) + 1e-12
       case .min, .max: return KeyEncoder.orderedBits(a) == KeyEncoder.orderedBits(b)
       default: return a.bitPattern == b.bitPattern
       }
