@@ -4,7 +4,7 @@ import MillraceTypes
 
 /// Keys, arguments and filters of an aggregate over an operator's input.
 struct AggregateInputs {
-  private let expressions: RowExpressions
+  private let expressions: ExpressionEvaluator
   private let keyCount: Int
   /// Per call: place of its argument and of its filter among the expressions.
   private let places: [(argument: Int?, filter: Int?)]
@@ -20,7 +20,7 @@ struct AggregateInputs {
       return all.count - 1
     }
     for call in calls { places.append((place(call.arguments.first), place(call.filter))) }
-    expressions = try RowExpressions(all, inputTypes: inputTypes)
+    expressions = try ExpressionEvaluator(all, inputTypes: inputTypes)
     keyCount = keys.count
     keyTypes = keys.map(\.type)
     self.places = places

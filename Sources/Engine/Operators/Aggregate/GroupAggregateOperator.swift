@@ -34,7 +34,7 @@ public final class GroupAggregateOperator: Operator {
   private let emission: Emission
   private let isGlobal: Bool
   private let buffer: TotalOrderBuffer
-  private let encodesKeysOfBuffer: AggregateInputs
+  private let keysOfBuffer: AggregateInputs
   /// Changes have gone out as they happened: nothing is left for the end but the row of an empty global group.
   private var emitsChanges: Bool
   /// The global group has a row.
@@ -46,7 +46,7 @@ public final class GroupAggregateOperator: Operator {
     inputSchema = aggregate.input.schema
     let types = inputSchema.fields.map(\.type)
     inputs = try AggregateInputs(keys: aggregate.keys, calls: aggregate.aggregates, inputTypes: types)
-    encodesKeysOfBuffer = try AggregateInputs(keys: aggregate.keys, calls: [], inputTypes: types)
+    keysOfBuffer = try AggregateInputs(keys: aggregate.keys, calls: [], inputTypes: types)
     index = KeyIndex(types: inputs.keyTypes, maxParallelism: context.maxParallelism)
     table = try AggregateTable(AggregateLayout(calls: aggregate.aggregates, retracts: aggregate.input.isUpdating))
     self.context = context
@@ -212,7 +212,7 @@ public final class GroupAggregateOperator: Operator {
     var states = [[Int32]](repeating: [], count: context.maxParallelism)
     for (keyGroup, ids) in index.idsByKeyGroup() { states[keyGroup] = ids }
     let held = buffer.pending(port: 0)
-    let heldByGroup = try rowsByKeyGroup(held)
+    let heldByGroup = held.rowsByKeyGroup(try keysOfBuffer.evaluate(held).keys, maxParallelism: context.maxParallelism)
     // What holds for the whole instance goes with its first key group, which exists whether or not it has keys.
     let first = KeyGroup.range(
       partition: context.partition, parallelism: context.parallelism, maxParallelism: context.maxParallelism
@@ -225,19 +225,9 @@ public final class GroupAggregateOperator: Operator {
       writer.write(UInt8((emitsChanges ? 1 : 0) | (hasGlobalRow ? 2 : 0) | (isFinished ? 4 : 0)))
       index.writeKeys(ids, into: &writer)
       table.write(ids, into: &writer)
-      writer.write(block: rows.withUnsafeBufferPointer { BatchCodec.encode(held.take($0)) })
+      writer.write(block: BatchCodec.encode(held.take(rows: rows)))
       snapshot.keyGroups[keyGroup] = writer.bytes
     }
-  }
-
-  private func rowsByKeyGroup(_ held: Batch) throws(MillraceError) -> [[Int32]] {
-    var groups = [[Int32]](repeating: [], count: context.maxParallelism)
-    guard held.rowCount > 0 else { return groups }
-    let keys = try encodesKeysOfBuffer.evaluate(held).keys
-    for (row, hash) in KeyHasher.hashes(of: keys, rowCount: held.rowCount).enumerated() {
-      groups[KeyGroup.of(hash: hash, maxParallelism: context.maxParallelism)].append(Int32(truncatingIfNeeded: row))
-    }
-    return groups
   }
 
   public func restore(keyGroup: Int, bytes: [UInt8]) throws(MillraceError) {

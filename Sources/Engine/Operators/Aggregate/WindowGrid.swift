@@ -48,13 +48,18 @@ struct WindowGrid {
 
   /// A column of one instant.
   static func column(_ micros: Int64, type: DataType, count: Int) -> Column {
-    let value: Int64 =
-      switch type.timeUnit ?? .micros {
-      case .millis: micros >= 0 ? micros / 1000 : -((999 &- micros) / 1000)
-      case .micros: micros
-      case .nanos: micros &* 1000
-      }
-    return .int64s([Int64](repeating: value, count: count), type: type)
+    .int64s([Int64](repeating: ticks(micros, type), count: count), type: type)
+  }
+
+  static func column(_ micros: [Int64], type: DataType) -> Column { .int64s(micros.map { ticks($0, type) }, type: type) }
+
+  /// Microseconds in the unit of a timestamp type, rounded down.
+  @inline(__always) private static func ticks(_ micros: Int64, _ type: DataType) -> Int64 {
+    switch type.timeUnit ?? .micros {
+    case .millis: micros >= 0 ? micros / 1000 : -((999 &- micros) / 1000)
+    case .micros: micros
+    case .nanos: micros &* 1000
+    }
   }
 
   /// A timestamp column in microseconds. Nulls are an error.

@@ -1,0 +1,67 @@
+import MillraceColumns
+import MillracePlan
+import MillraceTypes
+
+/// TUMBLE and HOP as table functions: each row once for every window that holds it, with the window's columns added. Stateless.
+///
+/// Windows of one row come earliest first. With HOP the window's start is added to the row's order, so that order stays total.
+public final class WindowAssignOperator: Operator {
+  private let grid: WindowGrid
+  private let schema: Schema
+  private let timeColumn: Int
+  private let context: OperatorContext
+
+  public init(_ window: WindowTable, context: OperatorContext) throws(MillraceError) {
+    grid = try WindowGrid(window.kind)
+    schema = window.schema
+    timeColumn = window.timeColumn
+    self.context = context
+  }
+
+  public func process(_ batch: Batch, port: Int, into output: inout OperatorOutput) throws(MillraceError) {
+    let micros = try WindowGrid.micros(batch.columns[timeColumn], schema.fields[timeColumn].name)
+    let times = micros.pointer(Int64.self)
+    var rows: [Int32] = []
+    var starts: [Int64] = []
+    rows.reserveCapacity(batch.rowCount)
+    starts.reserveCapacity(batch.rowCount)
+    for row in 0..<batch.rowCount {
+      var start = grid.nextEnd(after: times[row]) &- grid.size
+      while start <= times[row] {
+        rows.append(Int32(truncatingIfNeeded: row))
+        starts.append(start)
+        start &+= grid.slide
+      }
+    }
+    withExtendedLifetime(micros) {}
+    var result = batch.take(rows: rows)
+    if grid.slide < grid.size, let order = result.order {
+      let suffix = KeyEncoder.encode([.int64s(starts)], rowCount: rows.count)
+      result.order = .joiningBytes(order, suffix)
+    }
+    let added = schema.fields.suffix(3)
+    let ends = starts.map { $0 &+ grid.size }
+    let columns = zip(added, [starts, ends, ends.map { $0 &- WindowAggregateOperator.endToTimeMicros }]).map { field, instants in
+      WindowGrid.column(instants, type: field.type)
+    }
+    result = result.replacing(schema: schema, columns: result.columns + columns)
+    for from in stride(from: 0, to: result.rowCount, by: max(context.batchRows, 1)) {
+      output.emit(result.slice(from..<min(result.rowCount, from + context.batchRows)))
+    }
+  }
+}
+
+extension Column {
+  /// Row by row the bytes of one column and then of another.
+  static func joiningBytes(_ a: Column, _ b: Column) -> Column {
+    var bytes: [UInt8] = []
+    var offsets: [Int32] = [0]
+    offsets.reserveCapacity(a.count + 1)
+    for row in 0..<a.count {
+      bytes.append(contentsOf: a.slot(row))
+      bytes.append(contentsOf: b.slot(row))
+      offsets.append(Int32(truncatingIfNeeded: bytes.count))
+    }
+    return Column(type: .bytes, count: a.count, values: .variable(offsets: Buffer(offsets), bytes: Buffer(bytes)))
+  }
+}
