@@ -55,7 +55,10 @@ let package = Package(
       ["MillraceTypes", "MillraceColumns", "MillraceEnvironment", "MillraceExpressions", "MillracePlan", "CMillraceKernels"]),
     room(
       "Engine", "Connectors",
-      ["MillraceTypes", "MillraceColumns", "MillraceEnvironment", "MillraceFormats", "MillracePlan", "MillraceOperators"]),
+      [
+        "MillraceTypes", "MillraceColumns", "MillraceEnvironment", "MillraceFormats", "MillraceExpressions", "MillracePlan",
+        "MillraceOperators",
+      ]),
     room(
       "Engine", "Runtime",
       [
