@@ -100,7 +100,7 @@ import Testing
   @Test(arguments: [false, true]) func changelogAgreesWithDefinition(_ retracting: Bool) throws {
     // Variances are compared with a tolerance, which "no change" cannot be.
     let calls = try AggregateFixture.calls(retracting: retracting).filter { ![.varPop, .stddevSamp].contains($0.function) }
-    for seed in 1...3 as ClosedRange<UInt64> {
+    for seed in 1...2 as ClosedRange<UInt64> {
       for keys in [[1], [2, 3], []] {
         var random = SeededRandom(seed: seed)
         let input = rows(150, retracting: retracting, timed: true, &random)
@@ -120,7 +120,7 @@ import Testing
 
   @Test(arguments: [false, true]) func finalRowsWithoutEventTime(_ retracting: Bool) throws {
     let calls = try AggregateFixture.calls(retracting: true)
-    for seed in 1...3 as ClosedRange<UInt64> {
+    for seed in 1...2 as ClosedRange<UInt64> {
       for keys in [[1], [2, 3], []] {
         var random = SeededRandom(seed: seed)
         let input = rows(150, retracting: retracting, timed: false, &random)

@@ -95,7 +95,7 @@ import Testing
 
   @Test(arguments: windows) func agreesWithDefinition(_ windows: Windows) throws {
     let calls = try AggregateFixture.calls()
-    for seed in 1...6 as ClosedRange<UInt64> {
+    for seed in 1...2 as ClosedRange<UInt64> {
       for keys in [[1], [2, 3], []] {
         var random = SeededRandom(seed: seed)
         let input = rows(300, &random)

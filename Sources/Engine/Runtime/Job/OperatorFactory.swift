@@ -1,8 +1,29 @@
+import MillraceExpressions
 import MillraceOperators
 import MillracePlan
 import MillraceTypes
+
+/// Makes the engine's own operators from physical nodes.
 enum OperatorFactory {
   static func make(_ node: PhysicalPlan.Node, plan: PhysicalPlan, context: OperatorContext) throws(MillraceError) -> any Operator {
-    throw .notSupported("x")
+    let inputSchemas = node.inputs.map { plan.nodes[$0.node].schema }
+    switch node.kind {
+    case .filterProject(let predicate, let expressions):
+      return try FilterProjectOperator(
+        predicate: predicate, expressions: expressions, inputSchema: inputSchemas[0], outputSchema: node.schema)
+    case .union: return UnionOperator(schema: node.schema)
+    case .windowAggregate(let spec): return try WindowAggregateOperator(spec, inputSchema: inputSchemas[0], context: context)
+    case .groupAggregate(let aggregate): return try GroupAggregateOperator(aggregate, context: context)
+    case .windowAssign(let window): return try WindowAssignOperator(window, context: context)
+    case .over(let over): return try OverOperator(over, context: context)
+    case .hashJoin(let join): return try HashJoinOperator(join, context: context)
+    case .intervalJoin(let join): return try IntervalJoinOperator(join, context: context)
+    case .asOf(let asOf, let outcomeRank): return try AsOfOperator(asOf, outcomeRank: outcomeRank, context: context)
+    case .sort(let sort): return try SortLimitOperator(sort, context: context)
+    case .predict(let predict):
+      throw MillraceError.notSupported("ML_PREDICT without the scoring extension", subject: "model \(predict.model.name)")
+    case .source, .values, .sink, .collect:
+      preconditionFailure("\(node.operatorID) is not an operator")
+    }
   }
 }
