@@ -90,6 +90,7 @@ let package = Package(
     tests("Formats", ["MillraceTypes", "MillraceColumns", "MillraceFormats"]),
     tests("Expressions", ["MillraceTypes", "MillraceColumns", "MillraceExpressions"]),
     tests("SQL", ["MillraceTypes", "MillraceColumns", "MillraceExpressions", "MillracePlan", "MillraceSQL"]),
+    tests("Planner", ["MillraceTypes", "MillraceColumns", "MillraceExpressions", "MillracePlan", "MillracePlanner"]),
     tests("Operators", ["MillraceTypes", "MillraceColumns", "MillraceExpressions", "MillracePlan", "MillraceOperators"]),
     tests("Connectors", ["MillraceTypes", "MillraceColumns", "MillraceEnvironment", "MillraceSystemEnvironment", "MillraceFormats", "MillracePlan", "MillraceOperators", "MillraceConnectors"]),
     tests("Inference", ["MillraceTypes", "MillraceColumns", "MillraceInference"]),

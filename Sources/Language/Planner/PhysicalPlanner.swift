@@ -5,19 +5,34 @@ import MillraceTypes
 
 /// Turns logical plans into one graph of operators. Equal sub-plans become one node, so a view used five times runs once.
 public struct PhysicalPlanner {
+  private let graph: PlanGraph
+  /// The graph's nodes with their real inputs.
+  private let plans: [LogicalPlan]
+  private let consumerCounts: [Int]
+  /// Operators by the graph's node.
+  private var known: [Int?]
   private var nodes: [PhysicalPlan.Node] = []
-  private var known: [LogicalPlan: Int] = [:]
   private var names: [String: Int] = [:]
   private var shifts = 0
 
-  public static func plan(_ job: JobPlan) throws(MillraceError) -> PhysicalPlan {
-    var planner = PhysicalPlanner()
-    for output in job.outputs {
-      let input = try planner.node(for: output.input)
+  private init(_ graph: PlanGraph) {
+    self.graph = graph
+    plans = graph.plans
+    consumerCounts = graph.consumerCounts
+    known = Array(repeating: nil, count: graph.nodes.count)
+  }
+
+  public static func plan(_ job: JobPlan) throws(MillraceError) -> PhysicalPlan { try plan(PlanGraph(job)) }
+
+  public static func plan(_ graph: PlanGraph) throws(MillraceError) -> PhysicalPlan {
+    var planner = PhysicalPlanner(graph)
+    for output in graph.outputs {
+      let input = PhysicalPlan.Input(node: try planner.node(for: output.node), exchange: .forward)
+      let schema = graph.schemas[output.node]
       if let table = output.table {
-        _ = planner.add("sink:\(table.name)", .sink(table), [.init(node: input, exchange: .forward)], output.input.schema)
+        _ = planner.add("sink:\(table.name)", .sink(table), [input], schema)
       } else {
-        _ = planner.add("collect", .collect, [.init(node: input, exchange: .forward)], output.input.schema)
+        _ = planner.add("collect", .collect, [input], schema)
       }
     }
     return PhysicalPlan(nodes: planner.nodes)
@@ -33,96 +48,101 @@ public struct PhysicalPlanner {
     return id
   }
 
-  private mutating func node(for plan: LogicalPlan) throws(MillraceError) -> Int {
-    if let id = known[plan] { return id }
-    let id = try build(plan)
-    known[plan] = id
-    return id
+  private mutating func node(for id: Int) throws(MillraceError) -> Int {
+    if let node = known[id] { return node }
+    let node = try build(id)
+    known[id] = node
+    return node
   }
 
-  private mutating func build(_ plan: LogicalPlan) throws(MillraceError) -> Int {
-    switch plan {
-    case .scan(let scan):
-      return scanNode(scan)
+  private mutating func input(_ id: Int, _ exchange: PhysicalPlan.Exchange = .forward) throws(MillraceError) -> PhysicalPlan.Input {
+    .init(node: try node(for: id), exchange: exchange)
+  }
+
+  private mutating func build(_ id: Int) throws(MillraceError) -> Int {
+    let inputs = graph.nodes[id].inputs
+    let schema = graph.schemas[id]
+    switch plans[id] {
+    case .scan(let scan): return source(scan)
     case .values(let relation): return add("values", .values(relation), [], relation.schema)
     case .filter(let filter):
-      let input = try node(for: filter.input)
-      return add(
-        "filter", .filterProject(predicate: filter.predicate, expressions: nil), [.init(node: input, exchange: .forward)], plan.schema)
-    case .project(let project):
-      if case .filter(let filter) = project.input, known[project.input] == nil {
-        let input = try node(for: filter.input)
-        return add(
-          "project", .filterProject(predicate: filter.predicate, expressions: project.expressions),
-          [.init(node: input, exchange: .forward)], plan.schema)
-      }
-      let input = try node(for: project.input)
-      return add(
-        "project", .filterProject(predicate: nil, expressions: project.expressions), [.init(node: input, exchange: .forward)], plan.schema)
-    case .union(let union):
-      var inputs: [PhysicalPlan.Input] = []
-      for input in union.inputs { inputs.append(.init(node: try node(for: input), exchange: .forward)) }
-      return add("union", .union, inputs, plan.schema)
-    case .aggregate(let aggregate): return try build(aggregate)
-    case .window(let window):
-      let input = try node(for: window.input)
-      return add("window", .windowAssign(window), [.init(node: input, exchange: .forward)], plan.schema)
+      return add("filter", .filterProject(predicate: filter.predicate, expressions: nil), [try input(inputs[0])], schema)
+    case .project(let project): return try build(project, inputs[0])
+    case .union:
+      var ports: [PhysicalPlan.Input] = []
+      for id in inputs { ports.append(try input(id)) }
+      return add("union", .union, ports, schema)
+    case .aggregate(let aggregate): return try build(aggregate, inputs[0], schema)
+    case .window(let window): return add("window", .windowAssign(window), [try input(inputs[0])], schema)
     case .over(let over):
-      let input = try node(for: over.input)
+      let port = try input(inputs[0], Self.keyed(over.partitionKeys))
       guard over.input.hasEventTime else {
         throw MillraceError.notSupported(
           "OVER on an input without event time", hint: "declare WATERMARK FOR <column> AS <column> on the table")
       }
-      return add("over", .over(over), [.init(node: input, exchange: Self.keyed(over.partitionKeys))], plan.schema)
+      return add("over", .over(over), [port], schema)
     case .join(let join):
-      let left = try node(for: join.left)
-      let right = try node(for: join.right)
+      let ports = [try input(inputs[0], Self.keyed(join.leftKeys)), try input(inputs[1], Self.keyed(join.rightKeys))]
       return add(
-        join.interval == nil ? "join" : "interval-join", join.interval == nil ? .hashJoin(join) : .intervalJoin(join),
-        [.init(node: left, exchange: Self.keyed(join.leftKeys)), .init(node: right, exchange: Self.keyed(join.rightKeys))], plan.schema)
+        join.interval == nil ? "join" : "interval-join", join.interval == nil ? .hashJoin(join) : .intervalJoin(join), ports, schema)
     case .asOf(let asOf):
-      var inputs = [PhysicalPlan.Input(node: try node(for: asOf.input), exchange: Self.keyed(asOf.keys))]
-      for branch in asOf.view.branches {
-        inputs.append(.init(node: try node(for: branch.input), exchange: Self.keyed(branch.keys)))
-      }
-      guard plan.inputs.allSatisfy(\.hasEventTime) else {
+      var ports = [try input(inputs[0], Self.keyed(asOf.keys))]
+      for (branch, id) in zip(asOf.view.branches, inputs.dropFirst()) { ports.append(try input(id, Self.keyed(branch.keys))) }
+      guard inputs.allSatisfy({ plans[$0].hasEventTime }) else {
         throw MillraceError.notSupported(
           "feature view \(asOf.view.name) over or for an input without event time",
           hint: "declare WATERMARK FOR <column> AS <column> - INTERVAL ... on every table it reads")
       }
       if asOf.shiftMicros != 0 { shifts += 1 }
       return add(
-        "as-of:\(asOf.view.name)", .asOf(asOf, outcomeRank: [127, UInt8(truncatingIfNeeded: 127 + shifts)]), inputs, plan.schema)
+        "as-of:\(asOf.view.name)", .asOf(asOf, outcomeRank: [127, UInt8(truncatingIfNeeded: 127 + shifts)]), ports, schema)
     case .predict(let predict):
-      let input = try node(for: predict.input)
-      return add("predict:\(predict.model.name)", .predict(predict), [.init(node: input, exchange: .forward)], plan.schema)
-    case .sort(let sort):
-      let input = try node(for: sort.input)
-      return add("sort", .sort(sort), [.init(node: input, exchange: .single)], plan.schema)
+      return add("predict:\(predict.model.name)", .predict(predict), [try input(inputs[0])], schema)
+    case .sort(let sort): return add("sort", .sort(sort), [try input(inputs[0], .single)], schema)
     }
   }
 
   /// A source, and the filter that makes a pushed-down predicate exact.
-  private mutating func scanNode(_ scan: Scan) -> Int {
-    guard let predicate = scan.predicate else {
+  private mutating func source(_ scan: Scan) -> Int {
+    guard scan.predicate != nil else {
       return add("source:\(scan.table.name)", .source(scan, rank: Self.rank(of: scan.table)), [], scan.schema)
     }
-    var wide = scan
-    wide.columns += predicate.referencedColumns.subtracting(scan.columns).sorted()
-    let source = add("source:\(scan.table.name)", .source(wide, rank: Self.rank(of: scan.table)), [], wide.schema)
-    let positions = Dictionary(uniqueKeysWithValues: wide.columns.enumerated().map { ($1, $0) })
-    let kept = wide.columns.count == scan.columns.count ? nil : scan.schema.fields.enumerated().map { Expression.column($0, $1) }
+    let (source, predicate, width) = wideSource(scan)
+    let kept = width == scan.columns.count ? nil : scan.schema.fields.enumerated().map { Expression.column($0, $1) }
     return add(
-      "filter", .filterProject(predicate: predicate.mappingColumns { positions[$0] ?? 0 }, expressions: kept),
-      [.init(node: source, exchange: .forward)], scan.schema)
+      "filter", .filterProject(predicate: predicate, expressions: kept), [.init(node: source, exchange: .forward)], scan.schema)
   }
 
-  private mutating func build(_ aggregate: Aggregate) throws(MillraceError) -> Int {
+  /// A source of the scan's columns, then those that only its predicate reads; the predicate over them; how many they are.
+  private mutating func wideSource(_ scan: Scan) -> (source: Int, predicate: Expression?, width: Int) {
+    var wide = scan
+    wide.columns += (scan.predicate?.referencedColumns ?? []).subtracting(scan.columns).sorted()
+    let source = add("source:\(scan.table.name)", .source(wide, rank: Self.rank(of: scan.table)), [], wide.schema)
+    let positions = Dictionary(wide.columns.enumerated().map { ($1, $0) }) { first, _ in first }
+    return (source, scan.predicate?.mappingColumns { positions[$0] ?? 0 }, wide.columns.count)
+  }
+
+  /// A projection, together with the filter below it when nobody else reads that.
+  private mutating func build(_ project: Project, _ below: Int) throws(MillraceError) -> Int {
+    let schema = project.schema
+    if known[below] == nil, consumerCounts[below] == 1 {
+      if case .filter(let filter) = plans[below] {
+        let port = try input(graph.nodes[below].inputs[0])
+        return add("project", .filterProject(predicate: filter.predicate, expressions: project.expressions), [port], schema)
+      }
+      if case .scan(let scan) = plans[below], scan.predicate != nil {
+        let (source, predicate, _) = wideSource(scan)
+        return add(
+          "project", .filterProject(predicate: predicate, expressions: project.expressions),
+          [.init(node: source, exchange: .forward)], schema)
+      }
+    }
+    return add("project", .filterProject(predicate: nil, expressions: project.expressions), [try input(below)], schema)
+  }
+
+  private mutating func build(_ aggregate: Aggregate, _ below: Int, _ schema: Schema) throws(MillraceError) -> Int {
     guard let window = aggregate.windowInput else {
-      let input = try node(for: aggregate.input)
-      return add(
-        "aggregate", .groupAggregate(aggregate), [.init(node: input, exchange: Self.keyed(aggregate.keys))],
-        LogicalPlan.aggregate(aggregate).schema)
+      return add("aggregate", .groupAggregate(aggregate), [try input(below, Self.keyed(aggregate.keys))], schema)
     }
     let width = window.input.schema.count
     var keys: [Expression] = []
@@ -140,13 +160,11 @@ public struct PhysicalPlanner {
     }
     for index in aggregate.aggregates.indices { outputs.append(.aggregate(index)) }
     for call in aggregate.aggregates {
-      let used = call.arguments.reduce(into: call.filter?.referencedColumns ?? []) { $0.formUnion($1.referencedColumns) }
-      guard used.allSatisfy({ $0 < width }) else {
+      guard call.referencedColumns.allSatisfy({ $0 < width }) else {
         throw MillraceError.notSupported("an aggregate over window_start, window_end or window_time")
       }
     }
-    let input = try node(for: window.input)
-    let schema = LogicalPlan.aggregate(aggregate).schema
+    let port = try input(graph.nodes[below].inputs[0], Self.keyed(keys))
     let lag: Int64 =
       switch window.input.timeAttribute(of: window.timeColumn) {
       case .exact(let offset): offset
@@ -156,7 +174,7 @@ public struct PhysicalPlanner {
     let spec = WindowAggregateSpec(
       kind: window.kind, keys: keys, timeColumn: window.timeColumn, aggregates: aggregate.aggregates, outputs: outputs, schema: schema,
       rank: [128, 255], lagMicros: lag)
-    return add("window-aggregate", .windowAggregate(spec), [.init(node: input, exchange: Self.keyed(keys))], schema)
+    return add("window-aggregate", .windowAggregate(spec), [port], schema)
   }
 
   private static func keyed(_ keys: [Expression]) -> PhysicalPlan.Exchange { keys.isEmpty ? .single : .hash(keys) }
