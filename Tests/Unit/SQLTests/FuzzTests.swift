@@ -11,7 +11,7 @@ struct FuzzTests {
     let seed = ProcessInfo.processInfo.environment["MILLRACE_FUZZ_SEED"].flatMap(UInt64.init) ?? 20_240_611
     let rounds = ProcessInfo.processInfo.environment["MILLRACE_FUZZ_ROUNDS"].flatMap(Int.init) ?? 4_000
     let failure = onSmallStack { () -> String? in
-      var fuzzer = SQLFuzzer(seed: seed, corpus: ParserTests.corpus)
+      var fuzzer = SQLFuzzer(seed: seed, corpus: ParserTests.corpus + SQLFuzzer.queries)
       for round in 0..<rounds {
         let text = fuzzer.next()
         if let problem = SQLFuzzer.check(text) { return "seed \(seed), round \(round): \(problem) in:\n\(text)" }
@@ -48,6 +48,25 @@ struct FuzzTests {
 
 /// Makes token soup and mutations of a corpus from a seed.
 struct SQLFuzzer {
+  /// Queries over the test catalog, so that mutations reach deep into the binder.
+  static let queries = [
+    "SELECT r.rated, a.given_7d FROM ratings AS r LEFT JOIN account FOR SYSTEM_TIME AS OF r.ts AS a ON a.account = r.rated",
+    "SELECT s.page FROM shows s JOIN clicks c ON c.who = s.who AND c.at BETWEEN s.at - INTERVAL '5' SECOND AND s.at",
+    "SELECT page, SUM(who) + 1 AS total FROM clicks GROUP BY page, UPPER(page) HAVING MAX(who) > 2 ORDER BY total DESC LIMIT 3",
+    "SELECT window_start, COUNT(*) FROM TABLE(TUMBLE(TABLE clicks, DESCRIPTOR(at), INTERVAL '1' MINUTE)) GROUP BY window_start, window_end",
+    "SELECT who, COUNT(*) OVER w AS n, SUM(who) OVER (w ROWS 3 PRECEDING) FROM clicks WINDOW w AS (PARTITION BY who ORDER BY at)",
+    "INSERT INTO out_table SELECT a, score, 'x' FROM ML_PREDICT((SELECT rater AS a, rating AS b FROM ratings), MODEL spam, DESCRIPTOR(a, b))",
+    "SELECT CASE WHEN rating > 1 THEN price ELSE 2 END, CAST(note AS INT), EXTRACT(DAY FROM ts), note LIKE 'a%' FROM ratings WHERE ts IS NOT NULL",
+    "CREATE FEATURE VIEW f KEYED BY (who) AS SELECT COUNT(*) OVER LAST '1' DAY AS n, MAX(at) OVER UNBOUNDED AS m FROM clicks WHERE who > 0",
+    "WITH a (x) AS (SELECT who FROM clicks) SELECT x FROM a UNION ALL VALUES (1), (2) ORDER BY 1 LIMIT 1",
+  ]
+
+  private static let catalogSession: SQLSession = {
+    var session = SQLSession()
+    _ = try? session.compile(testCatalog)
+    return session
+  }()
+
   private var state: UInt64
   private let corpus: [[UInt8]]
   private static let words =
@@ -109,6 +128,10 @@ struct SQLFuzzer {
       if diagnostic.message.isEmpty { return "an empty message" }
     }
     if source.render(script.diagnostics).isEmpty != script.diagnostics.isEmpty { return "a lost rendering" }
+    var session = catalogSession
+    do { _ = try session.compile(text) } catch {
+      if error.diagnostics.isEmpty || error.description.isEmpty { return "a failure without a reason" }
+    }
     for statement in script.statements where statement.hasErrors && script.diagnostics.isEmpty { return "an unexplained error" }
     return nil
   }

@@ -111,7 +111,7 @@ struct ParserTests {
     #expect(interval("INTERVAL '1.5' DAY") == nil)
   }
 
-  @Test func deepNestingIsAnErrorOnASmallStack() async {
+  @Test func deepNestingIsAnErrorOnASmallStack() throws {
     let pieces: [(String, String)] = [
       ("(", ")"), ("NOT ", ""), ("- ", ""), ("a + ", ""), ("a[", "]"), ("f(", ")"), ("CASE WHEN ", " THEN 1 END"), ("CAST(", " AS INT)"),
       ("(SELECT ", ")"), ("a = ", ""), ("a IN (SELECT ", ")"), ("EXISTS (SELECT 1 WHERE ", ")"), ("ARRAY[", "]"), ("a.", ""),
@@ -136,12 +136,34 @@ struct ParserTests {
       texts.append("CREATE TABLE t (a " + String(repeating: open, count: 20_000) + "INT" + String(repeating: close, count: 20_000) + ")")
     }
     for join in [" UNION ALL ", " INTERSECT "] { texts.append(Array(repeating: "SELECT 1", count: 10_000).joined(separator: join)) }
+    let depths = [10, 15, 20, 31, 40, 62, 63, 64, 100, 126, 127, 128]
+    for depth in depths {
+      for (open, core, close) in [
+        ("(", "1", ")"), ("NOT ", "TRUE", ""), ("- ", "1", ""), ("1 + ", "1", ""), ("ABS(", "1", ")"), ("", "1", " * 2"),
+        ("CASE WHEN ", "TRUE", " THEN TRUE END"), ("CASE WHEN TRUE THEN ", "1", " END"), ("CAST(", "1", " AS INT)"), ("ARRAY[", "1", "]"),
+        ("COALESCE(1, ", "1", ")"), ("1 BETWEEN 0 AND ", "1", ""), ("ROW(1, ", "1", ")"),
+      ] {
+        texts.append("SELECT " + String(repeating: open, count: depth) + core + String(repeating: close, count: depth))
+      }
+      for (open, close) in [
+        ("(SELECT * FROM ", ")"), ("(SELECT who FROM ", " WHERE who > 0 GROUP BY who) AS x"),
+        ("(SELECT DISTINCT * FROM ", " ORDER BY 1) AS x"),
+        ("clicks CROSS JOIN ", ""), ("(SELECT 1 UNION ALL SELECT 1 FROM ", ")"),
+      ] {
+        texts.append("SELECT * FROM " + String(repeating: open, count: depth) + "clicks" + String(repeating: close, count: depth))
+      }
+    }
+    texts.append(
+      "CREATE VIEW v0 AS SELECT who + 1 AS who FROM clicks;"
+        + (1...300).map { "CREATE VIEW v\($0) AS SELECT who + 1 AS who FROM v\($0 - 1) WHERE who > 0;" }.joined())
     texts.append("SELECT a" + String(repeating: " AND a", count: 20_000) + ", b" + String(repeating: " OR b", count: 20_000))
     let all = texts
+    let catalog = try testSession()
     let parsed = onSmallStack { () -> [Int] in
-      all.map { text in
-        let script = Parser.parse(SQLSource(text))
-        return script.statements.count + script.diagnostics.count
+      all.map { (text) -> Int in
+        // Binding recurses over the same tree, and must be as safe.
+        var session = catalog
+        do throws(SQLFailure) { return try session.compile(text).count } catch { return error.diagnostics.count }
       }
     }
     #expect(parsed?.count == all.count)

@@ -51,10 +51,10 @@ extension Binder {
     for name in table.primaryKey {
       if let index = fields.firstIndex(where: { $0.name == name.text }) { fields[index].isNullable = false }
     }
-    // Computed columns see physical ones only; the others are hidden under a name no one can write.
+    // Computed columns see physical ones only; the others are out of reach.
     let visible = zip(fields, table.columns).map { field, column -> ScopeColumn in
       if case .physical = column.kind { return ScopeColumn(qualifier: nil, field: field) }
-      return ScopeColumn(qualifier: nil, field: Field("", .null), isShadowed: true)
+      return ScopeColumn(qualifier: nil, field: field, isShadowed: true)
     }
     var computed: [Expression?] = []
     var failed = false
@@ -117,7 +117,8 @@ extension Binder {
       let keys = definition.options.keys.sorted()
       throw fail(
         "the table \(definition.name) does not say where its rows are: option 'connector' is missing", at: table.name.span,
-        hint: didYouMean("connector", among: keys).map { "\($0.dropLast()), misspelled?" } ?? "add WITH ('connector' = 'filesystem', ...)")
+        hint: nearestName(to: "connector", among: keys).map { "is '\($0)' meant to be 'connector'?" }
+          ?? "add WITH ('connector' = 'filesystem', ...)")
     }
     for option in table.options {
       switch option.key.text.lowercased() {

@@ -123,7 +123,10 @@ extension Binder {
     }
     if matches.count == 1 { return matches[0] }
     if matches.isEmpty {
-      let candidates = scope.columns.filter { qualifier == nil || $0.qualifier == qualifier }.map(\.name)
+      let candidates = scope.columns.filter { qualifier == nil ? !$0.isShadowed : $0.qualifier == qualifier }.map(\.name)
+      if qualifier == nil, scope.columns.contains(where: { $0.name == name.text }) {
+        throw fail("\(name.text) is a computed column, and those cannot use each other", at: name.span, hint: "repeat its expression")
+      }
       let place = qualifier.map { " in \($0)" } ?? ""
       if scope.columns.isEmpty {
         throw fail(
@@ -146,17 +149,6 @@ extension Binder {
     let name = parts[0].text
     let hint = didYouMean(name, among: qualifiers + scope.columns.map(\.name))
     return fail("no table or column is named \(name) here", at: parts[0].span, hint: hint ?? listing(qualifiers))
-  }
-
-  private func listing(_ names: [String]) -> String? {
-    guard !names.isEmpty else { return nil }
-    let known = uniqued(names)
-    return "there is \(known.prefix(8).joined(separator: ", "))\(known.count > 8 ? " and \(known.count - 8) more" : "")"
-  }
-
-  func uniqued(_ names: [String]) -> [String] {
-    var seen: Set<String> = []
-    return names.filter { seen.insert($0).inserted }
   }
 
   private mutating func bindField(_ x: SQLExpression, _ name: Identifier, _ scope: inout ExpressionScope) throws(BindStop) -> Expression {

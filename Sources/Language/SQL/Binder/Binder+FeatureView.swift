@@ -83,7 +83,7 @@ extension Binder {
     let names = branch.key ?? view.keys
     guard names.count == view.keys.count else {
       throw fail(
-        "the view is keyed by \(view.keys.count) columns, KEY names \(names.count)", at: names.first?.span ?? branch.span,
+        "the view is keyed by \(counted(view.keys.count, "column")), KEY names \(names.count)", at: names.first?.span ?? branch.span,
         hint: "name as many as KEYED BY has")
     }
     var keys: [Expression] = []

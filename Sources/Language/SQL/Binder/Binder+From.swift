@@ -5,11 +5,17 @@ import MillraceTypes
 
 extension Binder {
   /// FROM with WHERE. Conditions in WHERE complete a comma or inner join, so that keys and time bounds may stand in either.
-  mutating func bindFiltered(_ table: SQLTable, _ filter: SQLExpression?) throws(BindStop) -> BoundRelation {
+  ///
+  /// A WHERE with errors is reported and left out; `failed` says so, and the rest of the query can still be checked.
+  mutating func bindFiltered(_ table: SQLTable, _ filter: SQLExpression?, failed: inout Bool) throws(BindStop) -> BoundRelation {
     var relation = try bind(table)
     guard let filter else { return relation }
     var scope = ExpressionScope(relation.columns, aggregates: .refused("in WHERE"), plan: relation.plan)
-    let predicate = try bindCondition(filter, "WHERE", &scope)
+    let predicate: Expression
+    do throws(BindStop) { predicate = try bindCondition(filter, "WHERE", &scope) } catch {
+      failed = true
+      return relation
+    }
     if let join = relation.openJoin {
       relation.plan = try self.join(.inner, join.left, join.right, join.conjuncts + predicate.conjuncts, at: filter.span)
     } else {

@@ -33,7 +33,7 @@ extension Binder {
     let fields = relation.plan.schema.fields
     guard fields.count == chosen.count else {
       throw fail(
-        "the table \(name) takes \(chosen.count) columns, the query has \(fields.count)", at: insert.target.span,
+        "the table \(name) takes \(counted(chosen.count, "column")), the query has \(fields.count)", at: insert.target.span,
         hint: columnDifference(fields.map(\.name), chosen.map { table.schema.fields[$0].name }))
     }
     var expressions: [Expression] = []
@@ -79,8 +79,12 @@ extension Binder {
   private func columnDifference(_ given: [String], _ wanted: [String]) -> String {
     let missing = wanted.filter { !given.contains($0) }
     let extra = given.filter { !wanted.contains($0) }
-    if given.count < wanted.count, !missing.isEmpty { return "missing: \(missing.joined(separator: ", "))" }
-    if given.count > wanted.count, !extra.isEmpty { return "not in the table: \(extra.joined(separator: ", "))" }
+    if given.count < wanted.count, !missing.isEmpty, missing.count * 2 <= wanted.count {
+      return "missing: \(missing.joined(separator: ", "))"
+    }
+    if given.count > wanted.count, !extra.isEmpty, extra.count * 2 <= given.count {
+      return "not in the table: \(extra.joined(separator: ", "))"
+    }
     return "the table has \(wanted.joined(separator: ", "))"
   }
 

@@ -56,7 +56,8 @@ extension Binder {
   mutating func renamed(_ relation: BoundRelation, _ names: [Identifier], of owner: Identifier) throws(BindStop) -> BoundRelation {
     guard names.count == relation.columns.count else {
       throw fail(
-        "\(owner.text) has \(relation.columns.count) columns, but \(names.count) names are given", at: names.first?.span ?? owner.span)
+        "\(owner.text) has \(counted(relation.columns.count, "column")), but \(counted(names.count, "name")) given",
+        at: names.first?.span ?? owner.span)
     }
     try requireDistinct(names)
     let plan = project(
@@ -104,7 +105,7 @@ extension Binder {
   mutating func ordinal(_ item: SQLSortItem, _ columns: [ScopeColumn]) throws(BindStop) -> Expression? {
     guard case .literal(.exact(let text, false)) = item.expression.kind else { return nil }
     guard let position = Int(text), position >= 1, position <= columns.count else {
-      throw fail("ORDER BY \(text): the query has \(columns.count) columns", at: item.expression.span)
+      throw fail("ORDER BY \(text): the query has \(counted(columns.count, "column"))", at: item.expression.span)
     }
     return .column(position - 1, columns[position - 1].field)
   }
@@ -127,7 +128,7 @@ extension Binder {
       do throws(BindStop) {
         let values = try bindAll(items, &scope)
         if let width = bound.first?.count, values.count != width {
-          throw fail("this row has \(values.count) values, the first row \(width)", at: row.span)
+          throw fail("this row has \(counted(values.count, "value")), the first row \(width)", at: row.span)
         }
         bound.append(values)
       } catch { failed = true }

@@ -24,13 +24,15 @@ private enum SortTarget {
 extension Binder {
   mutating func bindSelect(_ select: SQLSelect, orderBy: [SQLSortItem], limits: Limits) throws(BindStop) -> BoundRelation {
     var source: BoundRelation?
-    if let from = select.from { source = try bindFiltered(from, select.filter) }
+    var failed = false
+    if let from = select.from { source = try bindFiltered(from, select.filter, failed: &failed) }
     let height = (source?.height ?? 0) + 3
     try checkHeight(height, at: select.span)
     if source == nil, let filter = select.filter { throw fail("WHERE without FROM", at: filter.span) }
     var state = SelectState(
       plan: source?.plan ?? .values(ValuesRelation(schema: Schema([]), rows: [[]])),
       scope: ExpressionScope(source?.columns ?? [], aggregates: .collected, plan: source?.plan))
+    state.failed = failed
     for window in select.windows { state.scope.namedWindows[window.name.text] = window.window }
     bindItems(select, &state)
     bindGroupKeys(select, &state)
@@ -56,7 +58,6 @@ extension Binder {
         } catch { state.failed = true }
       }
     }
-    if state.failed { return }
     // Flink tells equal names apart by a number.
     var taken: Set<String> = []
     for index in state.items.indices {

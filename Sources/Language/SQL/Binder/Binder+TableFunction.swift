@@ -153,7 +153,8 @@ extension Binder {
     let names = try descriptor(arguments[2], "ML_PREDICT", at: call.span)
     guard names.count == model.inputs.count else {
       throw fail(
-        "the model \(text) takes \(model.inputs.count) inputs, but \(names.count) columns are given", at: arguments[2]?.span ?? call.span,
+        "the model \(text) takes \(counted(model.inputs.count, "input")), but DESCRIPTOR names \(counted(names.count, "column"))",
+        at: arguments[2]?.span ?? call.span,
         hint: "its inputs are \(model.inputs.map(\.name).joined(separator: ", "))")
     }
     var values: [Expression] = []

@@ -58,9 +58,26 @@ struct Binder {
     do throws(MillraceError) { return try body(registry) } catch { throw fail(error, at: span) }
   }
 
+  /// The nearest of the candidates; for names too short to resemble anything, what there is.
   func didYouMean(_ name: String, among candidates: [String]) -> String? {
-    nearestName(to: name, among: candidates).map { "did you mean \($0)?" }
+    if name.utf8.count <= 2, !candidates.contains(where: { $0.lowercased() == name.lowercased() }) { return listing(candidates) }
+    return nearestName(to: name, among: candidates).map { "did you mean \($0)?" }
   }
+
+  /// The first few of what there is to choose from.
+  func listing(_ names: [String]) -> String? {
+    guard !names.isEmpty else { return nil }
+    let known = uniqued(names)
+    return "there is \(known.prefix(8).joined(separator: ", "))\(known.count > 8 ? " and \(known.count - 8) more" : "")"
+  }
+
+  func uniqued(_ names: [String]) -> [String] {
+    var seen: Set<String> = []
+    return names.filter { seen.insert($0).inserted }
+  }
+
+  /// `1 column`, `2 columns`
+  func counted(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
 
   // MARK: Statements
 

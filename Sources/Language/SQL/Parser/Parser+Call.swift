@@ -52,7 +52,12 @@ extension Parser {
       call.filter = filter
     }
     try parseNullTreatment(into: &call)
-    if token.kind == .word, text(token).uppercased() == "WITHIN", peek().keyword == .group { throw unsupported("WITHIN GROUP") }
+    if token.kind == .word, text(token).uppercased() == "WITHIN", peek().keyword == .group {
+      let start = index
+      advance()
+      advance()
+      throw unsupported("WITHIN GROUP", at: span(from: start))
+    }
     if at(.over) {
       advance()
       call.over = try parseOver()

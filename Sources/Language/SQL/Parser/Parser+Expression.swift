@@ -81,7 +81,7 @@ extension Parser {
     guard let operation = SQLBinaryOperator(rawValue: spelling) else { throw unexpected("an operator") }
     advance()
     if at(.any) || at(.some) || at(.all), peek().symbol == .leftParenthesis {
-      throw unsupported("\(token.keyword.rawValue) (...) comparisons", hint: "write IN or EXISTS")
+      throw unsupported("\(token.keyword.rawValue) (...) comparisons", hint: "write IN (value, ...)")
     }
     let right = try parseExpression(atLeast: precedence.tighter)
     return node(.binary(operation, left, right), from: start, height: try height(above: left.height, right.height, at: start))
@@ -195,7 +195,7 @@ extension Parser {
       } else if at(.doubleColon) {
         throw unexpected("an operator", hint: "'::' is written CAST(x AS type)")
       } else if token.kind == .word, at(.at), text(peek()).uppercased() == "TIME" {
-        throw unsupported("AT TIME ZONE", hint: "use CONVERT_TZ or CAST to TIMESTAMP_LTZ")
+        throw unsupported("AT TIME ZONE", hint: "CAST it to TIMESTAMP_LTZ(3) or TIMESTAMP(3)")
       } else {
         return base
       }

@@ -184,6 +184,7 @@ extension Parser {
     repeat {
       if let item = try recovering(at: depth, { (p) throws(ParseStop) in try p.parseSelectItem() }) { select.items.append(item) }
     } while take(.comma)
+    expectClauseEnd("',', FROM or the end of the query", depth)
     if take(.from) {
       select.from = try recovering(at: depth) { (p) throws(ParseStop) in try p.parseFrom() } ?? SQLTable(kind: .invalid, span: token.span)
       // After an error the rest of FROM is skipped, comma-separated tables included.
@@ -191,8 +192,12 @@ extension Parser {
         advance()
         skip(depth: depth) { $0.keyword.startsClause }
       }
+      expectClauseEnd("WHERE, GROUP BY, ORDER BY or the end of the query", depth)
     }
-    if take(.where) { select.filter = try recovering(at: depth) { (p) throws(ParseStop) in try p.parseExpression() } }
+    if take(.where) {
+      select.filter = try recovering(at: depth) { (p) throws(ParseStop) in try p.parseExpression() }
+      expectClauseEnd("an operator, AND, OR or the end of WHERE", depth)
+    }
     if take(.group) {
       try expect(.by, "after GROUP")
       select.groupBy = try recovering(at: depth) { (p) throws(ParseStop) in try p.parseGroupBy() } ?? []
@@ -212,6 +217,17 @@ extension Parser {
     if at(.qualify) { throw unsupported("QUALIFY", hint: "put the query into a subquery and filter it with WHERE") }
     select.span = span(from: start)
     return select
+  }
+
+  /// Reports what stands between the end of a clause and the next one, and skips it.
+  private mutating func expectClauseEnd(_ wanted: String, _ depth: Int32) {
+    switch token.keyword {
+    case .offset, .end: return
+    default: break
+    }
+    if isAtStatementEnd || token.keyword.startsClause || at(.rightParenthesis) || at(.rightBracket) { return }
+    if token.kind != .invalid { _ = unexpected(wanted, among: Keyword.clauses) }
+    skip(depth: depth) { $0.keyword.startsClause }
   }
 
   private mutating func parseSelectItem() throws(ParseStop) -> SQLSelectItem {

@@ -129,11 +129,6 @@ package struct Parser {
     // The lexer has already said what is wrong with an invalid token.
     if token.kind == .invalid { return ParseStop() }
     var hint = hint
-    if hint == nil, token.kind == .word, !keywords.isEmpty,
-      let near = nearestName(to: text(token), among: keywords.map(\.rawValue)), near != token.keyword.rawValue
-    {
-      hint = "did you mean \(near)?"
-    }
     if hint == nil, implicitAliasIndex == index - 1, index > 0 {
       let alias = text(tokens[implicitAliasIndex])
       if let near = nearestName(to: alias, among: Keyword.clauses.map(\.rawValue)), alias.utf8.count > 2,
@@ -141,6 +136,11 @@ package struct Parser {
       {
         hint = "'\(alias)' was read as an alias; did you mean \(near)?"
       }
+    }
+    if hint == nil, token.kind == .word, token.byteCount > 2, !keywords.isEmpty,
+      let near = nearestName(to: text(token), among: keywords.map(\.rawValue)), near != token.keyword.rawValue
+    {
+      hint = "did you mean \(near)?"
     }
     if hint == nil, token.keyword.isReserved, wanted.contains("name") {
       hint = "\(token.keyword.rawValue) is a keyword; write `\(text(token))` to use it as a name"
