@@ -86,7 +86,7 @@ let package = Package(
       path: "Sources/Surfaces/CLI", swiftSettings: strict),
 
     tests("Types", ["MillraceTypes"]),
-    tests("Columns", ["MillraceTypes", "MillraceColumns"]),
+    tests("Columns", ["MillraceTypes", "MillraceColumns", "CMillraceArrow"]),
     tests("Formats", ["MillraceTypes", "MillraceColumns", "MillraceFormats"]),
     tests("Expressions", ["MillraceTypes", "MillraceColumns", "MillraceExpressions"]),
     tests("SQL", ["MillraceTypes", "MillraceColumns", "MillraceExpressions", "MillracePlan", "MillraceSQL"]),
