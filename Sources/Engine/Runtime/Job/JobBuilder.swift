@@ -124,7 +124,7 @@ public struct JobBuilder {
         state.sink = sink
       default:
         var process = try extensions(node, context)
-        if process == nil { process = try OperatorFactory.make(node, plan: plan, context: context) }
+        if process == nil { process = try OperatorFactory.make(node, plan: plan, context: context, isBatch: configuration.mode == .batch) }
         if let groups = data?.operators[node.operatorID] {
           let owned = KeyGroup.range(partition: partition, parallelism: context.parallelism, maxParallelism: context.maxParallelism)
           for group in groups.keys.sorted() where owned.contains(group) {

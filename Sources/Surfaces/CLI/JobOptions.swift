@@ -1,0 +1,61 @@
+import ArgumentParser
+import MillraceRuntime
+import MillraceServer
+import MillraceTypes
+
+/// Options of everything that runs SQL.
+struct JobOptions: ParsableArguments {
+  @Option(help: "Partitions that run side by side, each on a thread of its own.")
+  var parallelism = 1
+
+  @Option(help: "Most rows in a batch. Results do not depend on it.")
+  var batchRows = 4096
+
+  @Option(help: "Folder for checkpoints; without one the job keeps no progress.")
+  var checkpointDir: String?
+
+  @Option(help: "Time between checkpoints, such as '500 ms', '10 s' or '1 min'.")
+  var checkpointInterval = "10 s"
+
+  @Flag(help: "Go on from the newest checkpoint in --checkpoint-dir; a fresh start when there is none.")
+  var restore = false
+
+  @Option(help: "Go on from this checkpoint (a chk-... folder).")
+  var restoreFrom: String?
+
+  @Flag(help: "Read bounded input as a stream: paced sources, periodic checkpoints.")
+  var streaming = false
+
+  @Flag(help: "Run the plan as it was written, without optimiser rules.")
+  var noOptimizer = false
+
+  @Option(name: .customShort("D"), parsing: .singleValue, help: "KEY=VALUE: replaces ${KEY} in the SQL text, or sets a configuration key such as parallelism.default.")
+  var definitions: [String] = []
+
+  func configured() throws -> SessionOptions {
+    var options = SessionOptions()
+    options.job.parallelism = parallelism
+    guard batchRows > 0 else { throw ValidationError("--batch-rows must be at least 1.") }
+    options.job.batchRows = batchRows
+    options.job.checkpointDirectory = checkpointDir
+    guard let interval = SessionOptions.millis(checkpointInterval), interval > 0 else {
+      throw ValidationError("--checkpoint-interval '\(checkpointInterval)' is not a duration: write '500 ms', '10 s' or '1 min'.")
+    }
+    options.job.checkpointIntervalMillis = interval
+    options.job.mode = streaming || checkpointDir != nil ? .streaming : .batch
+    if restore, restoreFrom != nil { throw ValidationError("Give --restore or --restore-from, not both.") }
+    if restore {
+      guard checkpointDir != nil else { throw ValidationError("--restore needs --checkpoint-dir.") }
+      options.job.restore = .latest
+    }
+    if let restoreFrom { options.job.restore = .path(restoreFrom) }
+    options.usesOptimizer = !noOptimizer
+    for definition in definitions {
+      guard let equals = definition.firstIndex(of: "="), equals != definition.startIndex else {
+        throw ValidationError("-D \(definition) is not KEY=VALUE.")
+      }
+      options.definitions[String(definition[..<equals])] = String(definition[definition.index(after: equals)...])
+    }
+    return options
+  }
+}

@@ -1,0 +1,78 @@
+import MillraceColumns
+import MillraceConnectors
+import MillraceEnvironment
+import MillraceOperators
+import MillracePlan
+import MillracePlanner
+import MillraceRuntime
+import MillraceScoring
+import MillraceTypes
+
+/// Takes a logical job to its end: optimiser, physical plan, runtime.
+public struct JobLauncher {
+  let environment: Environment
+  let configuration: JobConfiguration
+  let usesOptimizer: Bool
+  let connectors: ConnectorRegistry
+
+  public init(environment: Environment, configuration: JobConfiguration, usesOptimizer: Bool, connectors: ConnectorRegistry) {
+    self.environment = environment
+    self.configuration = configuration
+    self.usesOptimizer = usesOptimizer
+    self.connectors = connectors
+  }
+
+  /// The plan that runs.
+  public func physicalPlan(_ job: JobPlan) throws(MillraceError) -> PhysicalPlan {
+    let job = usesOptimizer ? try Optimizer().optimize(job) : job
+    return try PhysicalPlanner.plan(job)
+  }
+
+  /// Everything the runtime needs, models loaded and checked.
+  public func builder(_ plan: PhysicalPlan, collectors: [Int: ResultCollector]? = nil) throws(MillraceError) -> JobBuilder {
+    var scorers: [ModelDefinition: Scorer] = [:]
+    for node in plan.nodes {
+      switch node.kind {
+      case .predict(let predict):
+        if scorers[predict.model] == nil { scorers[predict.model] = try Scorer(predict.model) }
+      case .sink(let table): try connectors.check(table)
+      case .source(let scan, _): try connectors.check(scan.table)
+      default: break
+      }
+    }
+    let loaded = scorers
+    return try JobBuilder(
+      plan: plan, environment: environment, configuration: configuration, connectors: connectors, collectors: collectors
+    ) { node, _ throws(MillraceError) in
+      guard case .predict(let predict) = node.kind, let scorer = loaded[predict.model] else { return nil }
+      return try PredictOperator(predict, scorer: scorer)
+    }
+  }
+
+  /// Runs a job to the end of its input. Returns what its bare query gave: the changes in the total order, or in the order of its
+  /// ORDER BY.
+  public func run(
+    _ job: JobPlan, cancellation: CancellationFlag, progress: EmbeddedRuntime.Progress?
+  ) throws(MillraceError) -> (result: JobResult, rows: Batch?) {
+    let plan = try physicalPlan(job)
+    let builder = try builder(plan)
+    let result = try EmbeddedRuntime(builder).run(cancellation: cancellation, progress: progress)
+    return (result, Self.rows(plan, builder.collectors))
+  }
+
+  /// What a job's bare query gave.
+  public static func rows(_ plan: PhysicalPlan, _ collectors: [Int: ResultCollector]) -> Batch? {
+    guard let node = plan.nodes.first(where: { $0.kind == .collect }), let collector = collectors[node.id] else { return nil }
+    // ORDER BY comes from one partition, whose order is the answer.
+    if isSorted(plan, node) { return collector.arrived(schema: node.schema) }
+    return collector.changes(schema: node.schema)
+  }
+
+  private static func isSorted(_ plan: PhysicalPlan, _ node: PhysicalPlan.Node) -> Bool {
+    switch node.kind {
+    case .sort(let sort): !sort.keys.isEmpty
+    case .collect, .filterProject: isSorted(plan, plan.nodes[node.inputs[0].node])
+    default: false
+    }
+  }
+}

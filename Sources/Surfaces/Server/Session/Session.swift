@@ -1,0 +1,238 @@
+import Foundation
+import MillraceColumns
+import MillraceConnectors
+import MillraceEnvironment
+import MillracePlan
+import MillracePlanner
+import MillraceRuntime
+import MillraceSQL
+import MillraceTypes
+
+/// Runs SQL scripts: every statement is checked before the first one runs, then jobs run one after the other.
+public final class Session {
+  private let environment: Environment
+  private var options: SessionOptions
+  private let cancellation: CancellationFlag
+  private let connectors: ConnectorRegistry
+  private var sql = SQLSession()
+  private var settings: [String: String] = [:]
+  /// Called while a job runs, with the rows read so far; nil shows progress on a terminal after two seconds.
+  public var progress: EmbeddedRuntime.Progress?
+
+  public init(
+    environment: Environment, options: SessionOptions, cancellation: CancellationFlag = CancellationFlag(),
+    connectors: ConnectorRegistry = .builtIn
+  ) {
+    self.environment = environment
+    self.options = options
+    self.cancellation = cancellation
+    self.connectors = connectors
+  }
+
+  // MARK: Running
+
+  /// Runs a file; a bare query's rows are printed.
+  public func run(file: String, output: OutputFormat, changelog: Bool) throws {
+    try run(text: try read(file), name: file, output: output, changelog: changelog)
+  }
+
+  /// Runs a text; a bare query's rows are printed.
+  public func run(text: String, name: String, output: OutputFormat, changelog: Bool) throws {
+    for statement in try compile(text, name: name) {
+      switch statement.kind {
+      case .changed: break
+      case .set(let key, let value): try set(key, value)
+      case .reset(let key):
+        if let key { settings[key] = nil } else { settings = [:] }
+      case .showOptions: printRows(settings.sorted { $0.key < $1.key }.map { [$0.key, $0.value] }, ["key", "value"])
+      case .insert(let job):
+        let (result, _) = try launch(job)
+        report(result)
+      case .query(let job):
+        let (result, rows) = try launch(job)
+        if let rows { try show(rows, output: output, changelog: changelog) }
+        reportLate(result)
+      case .explain(let job): try explain(job)
+      case .describe(_, let schema):
+        printRows(
+          schema.fields.map { [$0.name, $0.type.description, $0.isNullable ? "TRUE" : "FALSE"] }, ["name", "type", "null"])
+      case .show(let names): printRows(names.map { [$0] }, ["name"])
+      }
+    }
+  }
+
+  /// Runs files as one script, without printing. Returns what its last job reported.
+  public func run(files: [String]) throws(MillraceError) -> JobResult {
+    var result = JobResult()
+    for file in files {
+      for statement in try compiled(try read(file), name: file) {
+        switch statement.kind {
+        case .insert(let job), .query(let job): result = try launch(job).result
+        case .set(let key, let value): try set(key, value)
+        default: break
+        }
+      }
+    }
+    return result
+  }
+
+  /// The final table of the last query of a text.
+  public func query(text: String, name: String) throws(MillraceError) -> Batch {
+    var found: Batch?
+    for statement in try compiled(text, name: name) {
+      if case .query(let job) = statement.kind { found = try launch(job).rows }
+    }
+    guard let found else { throw MillraceError(.invalidSQL, "there is no query in the text", subject: name) }
+    return try found.folded()
+  }
+
+  /// Prints the plans of a file's jobs without running them.
+  public func explain(file: String) throws {
+    for statement in try compile(try read(file), name: file) {
+      switch statement.kind {
+      case .insert(let job), .query(let job), .explain(let job): try explain(job)
+      case .set(let key, let value): try set(key, value)
+      default: break
+      }
+    }
+  }
+
+  /// Checks a text and returns its statements; the catalog of the session keeps what they define.
+  public func compile(_ text: String, name: String) throws -> [BoundStatement] {
+    try sql.compile(try options.substituted(text, name: name), name: name)
+  }
+
+  private func compiled(_ text: String, name: String) throws(MillraceError) -> [BoundStatement] {
+    let text = try options.substituted(text, name: name)
+    do throws(SQLFailure) {
+      return try sql.compile(text, name: name)
+    } catch {
+      throw MillraceError(.invalidSQL, error.description)
+    }
+  }
+
+  private func explain(_ job: JobPlan) throws(MillraceError) {
+    let launcher = launcher()
+    environment.console.write(
+      try Explain.text(
+        job: options.usesOptimizer ? try Optimizer().optimize(job) : job, physical: try launcher.physicalPlan(job),
+        parallelism: options.job.parallelism))
+  }
+
+  private func launcher() -> JobLauncher {
+    JobLauncher(environment: environment, configuration: options.job, usesOptimizer: options.usesOptimizer, connectors: connectors)
+  }
+
+  private func launch(_ job: JobPlan) throws(MillraceError) -> (result: JobResult, rows: Batch?) {
+    let begin = environment.clock.monotonicNanos
+    var shown = false
+    let console = environment.console
+    let clock = environment.clock
+    defer { if shown { console.write("\n", to: .error) } }
+    return try launcher().run(job, cancellation: cancellation) { [progress] rows in
+      if let progress {
+        progress(rows)
+        return
+      }
+      let seconds = Double(clock.monotonicNanos - begin) / 1e9
+      guard seconds > 2 else { return }
+      shown = true
+      console.write("\r\(rows) rows read in \(Int(seconds)) s, \(Int(Double(rows) / seconds)) rows/s ", to: .error)
+    }
+  }
+
+  // MARK: Settings
+
+  private func set(_ key: String, _ value: String) throws(MillraceError) {
+    func invalid(_ wanted: String) -> MillraceError {
+      MillraceError(.invalidOption, "'\(value)' is not valid for '\(key)'", hint: "give \(wanted)")
+    }
+    switch key {
+    case "parallelism.default":
+      guard let number = Int(value), number >= 1 else { throw invalid("a whole number of at least 1") }
+      options.job.parallelism = number
+    case "execution.runtime-mode":
+      guard let mode = JobConfiguration.Mode(rawValue: value) else { throw invalid("'batch' or 'streaming'") }
+      options.job.mode = mode
+    case "execution.checkpointing.interval":
+      guard let millis = SessionOptions.millis(value), millis > 0 else { throw invalid("a duration such as '10 s'") }
+      options.job.checkpointIntervalMillis = millis
+    case "execution.checkpointing.dir", "state.checkpoints.dir": options.job.checkpointDirectory = value
+    case "pipeline.max-parallelism":
+      guard let number = Int(value), number >= 1, number <= 32768 else { throw invalid("a whole number from 1 to 32768") }
+      options.job.maxParallelism = number
+    case "table.local-time-zone":
+      guard value == "UTC" else { throw MillraceError.notSupported("session time zone '\(value)'", hint: "use 'UTC'") }
+    case "pipeline.name", "sql-client.execution.result-mode": break
+    default:
+      let known = [
+        "parallelism.default", "execution.runtime-mode", "execution.checkpointing.interval", "execution.checkpointing.dir",
+        "state.checkpoints.dir", "pipeline.max-parallelism", "table.local-time-zone", "pipeline.name",
+      ]
+      let nearest = nearestName(to: key, among: known).map { "did you mean '\($0)'? " } ?? ""
+      throw MillraceError(.invalidOption, "there is no setting '\(key)'", hint: nearest + "settings: " + known.joined(separator: ", "))
+    }
+    settings[key] = value
+  }
+
+  // MARK: Printing
+
+  private func read(_ file: String) throws(MillraceError) -> String {
+    let bytes = try environment.files.readAll(file)
+    guard let text = String(validating: bytes, as: UTF8.self) else {
+      throw MillraceError(.invalidInput, "the file is not UTF-8 text", subject: file)
+    }
+    return text
+  }
+
+  private func show(_ rows: Batch, output: OutputFormat, changelog: Bool) throws(MillraceError) {
+    var kinds: [String]?
+    var batch = rows
+    if changelog { kinds = Changelog.kinds(rows) } else { batch = try rows.folded() }
+    batch.weights = nil
+    switch output {
+    case .table: environment.console.write(ResultText.table(batch, kinds: kinds))
+    case .csv: environment.console.write(try ResultText.csv(batch, kinds: kinds))
+    case .json: environment.console.write(try ResultText.json(batch, kinds: kinds))
+    }
+  }
+
+  private func printRows(_ rows: [[String]], _ header: [String]) {
+    let fields = header.map { Field($0, .text) }
+    let columns = header.indices.map { c -> Column in
+      let builder = ColumnBuilder(.text, capacity: rows.count)
+      for row in rows { builder.append(row[c]) }
+      return builder.finish()
+    }
+    environment.console.write(ResultText.table(Batch(schema: Schema(fields), columns: columns, rowCount: rows.count)))
+  }
+
+  private func report(_ result: JobResult) {
+    let restored = result.restoredFrom.map { ", restored from checkpoint \($0)" } ?? ""
+    environment.console.write("done: \(result.rowsRead) rows read\(restored)\n", to: .error)
+    reportLate(result)
+  }
+
+  private func reportLate(_ result: JobResult) {
+    for (source, count) in result.lateRows.sorted(by: { $0.key < $1.key }) {
+      environment.console.write("\(source): \(count) late rows were left out\n", to: .error)
+    }
+  }
+}
+
+/// The kind of each change, as Flink writes it.
+enum Changelog {
+  /// `+I`, `-D`, or `-U` and `+U` where a retraction is directly followed by an insertion of the same instant.
+  static func kinds(_ batch: Batch) -> [String] {
+    guard let weights = batch.weights?.pointer(Int64.self) else { return [String](repeating: "+I", count: batch.rowCount) }
+    let times = batch.eventTimes?.pointer(Int64.self)
+    var kinds = (0..<batch.rowCount).map { weights[$0] < 0 ? "-D" : "+I" }
+    for row in 0..<max(0, batch.rowCount - 1) where weights[row] < 0 && weights[row + 1] > 0 {
+      guard times.map({ $0[row] == $0[row + 1] }) ?? true else { continue }
+      kinds[row] = "-U"
+      kinds[row + 1] = "+U"
+    }
+    withExtendedLifetime(batch) {}
+    return kinds
+  }
+}
