@@ -92,9 +92,19 @@ let package = Package(
     tests("SQL", ["MillraceTypes", "MillraceColumns", "MillraceExpressions", "MillracePlan", "MillraceSQL"]),
     tests("Planner", ["MillraceTypes", "MillraceColumns", "MillraceExpressions", "MillracePlan", "MillracePlanner"]),
     tests("Operators", ["MillraceTypes", "MillraceColumns", "MillraceExpressions", "MillracePlan", "MillraceOperators"]),
-    tests("Connectors", ["MillraceTypes", "MillraceColumns", "MillraceEnvironment", "MillraceSystemEnvironment", "MillraceFormats", "MillracePlan", "MillraceOperators", "MillraceConnectors"]),
+    tests(
+      "Connectors",
+      [
+        "MillraceTypes", "MillraceColumns", "MillraceEnvironment", "MillraceSystemEnvironment", "MillraceFormats", "MillracePlan",
+        "MillraceOperators", "MillraceConnectors",
+      ]),
     tests("Inference", ["MillraceTypes", "MillraceColumns", "MillraceInference"]),
-    tests("Query", ["MillraceServer", "MillraceTypes", "MillraceColumns", "MillraceRuntime", "MillraceSystemEnvironment"], path: "Tests/Query"),
+    tests(
+      "Query",
+      [
+        "MillraceServer", "MillraceTypes", "MillraceColumns", "MillraceEnvironment", "MillraceConnectors", "MillracePlan", "MillraceSQL",
+        "MillraceRuntime", "MillraceSystemEnvironment",
+      ], path: "Tests/Query"),
     tests("Architecture", [], path: "Tests/Architecture"),
   ]
 )

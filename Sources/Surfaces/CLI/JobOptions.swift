@@ -29,7 +29,9 @@ struct JobOptions: ParsableArguments {
   @Flag(help: "Run the plan as it was written, without optimiser rules.")
   var noOptimizer = false
 
-  @Option(name: .customShort("D"), parsing: .singleValue, help: "KEY=VALUE: replaces ${KEY} in the SQL text, or sets a configuration key such as parallelism.default.")
+  @Option(
+    name: .customShort("D"), parsing: .singleValue,
+    help: "KEY=VALUE: replaces ${KEY} in the SQL text, or sets a configuration key such as parallelism.default.")
   var definitions: [String] = []
 
   func configured() throws -> SessionOptions {

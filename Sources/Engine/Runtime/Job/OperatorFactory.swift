@@ -15,7 +15,8 @@ enum OperatorFactory {
         predicate: predicate, expressions: expressions, inputSchema: inputSchemas[0], outputSchema: node.schema)
     case .union: return UnionOperator(schema: node.schema)
     case .windowAggregate(let spec): return try WindowAggregateOperator(spec, inputSchema: inputSchemas[0], context: context)
-    case .groupAggregate(let aggregate): return try GroupAggregateOperator(aggregate, context: context, emission: isBatch ? .atEnd : .perInstant)
+    case .groupAggregate(let aggregate):
+      return try GroupAggregateOperator(aggregate, context: context, emission: isBatch ? .atEnd : .perInstant)
     case .windowAssign(let window): return try WindowAssignOperator(window, context: context)
     case .over(let over): return try OverOperator(over, context: context)
     case .hashJoin(let join): return try HashJoinOperator(join, context: context)

@@ -142,7 +142,8 @@ public struct ChatDemo {
     let found = try stage.parallel(asks) { ask throws(MillraceError) in
       try trainer.evaluate(verdicts: judged, label: ask.0, score: ask.1)
     }
-    guard let reply = found["reply"], let replyAlone = found["reply_alone"], let bad = found["bad"], let badAlone = found["bad_alone"] else {
+    guard let reply = found["reply"], let replyAlone = found["reply_alone"], let bad = found["bad"], let badAlone = found["bad_alone"]
+    else {
       return ""
     }
     let html = CurveReport.html(

@@ -76,6 +76,7 @@ enum CurveReport {
   static func fixed(_ value: Double) -> String { String(format: "%.4f", value) }
   private static func tenths(_ value: Double) -> String { String(format: "%.1f", value) }
   private static func escaped(_ text: String) -> String {
-    text.replacingOccurrences(of: "&", with: "&amp;").replacingOccurrences(of: "<", with: "&lt;").replacingOccurrences(of: ">", with: "&gt;")
+    text.replacingOccurrences(of: "&", with: "&amp;").replacingOccurrences(of: "<", with: "&lt;").replacingOccurrences(
+      of: ">", with: "&gt;")
   }
 }

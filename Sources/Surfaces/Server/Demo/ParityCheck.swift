@@ -73,7 +73,8 @@ struct ParityCheck: CustomStringConvertible {
 
   var description: String {
     let verdict = bitsDifferent == 0 && rowsMissing == 0 ? "equal" : "NOT EQUAL"
-    return "\(verdict): \(rowsCompared) rows, \(valuesCompared) values compared, \(bitsDifferent) bits different, \(rowsMissing) rows missing"
+    return
+      "\(verdict): \(rowsCompared) rows, \(valuesCompared) values compared, \(bitsDifferent) bits different, \(rowsMissing) rows missing"
       + examples.map { "\n     \($0)" }.joined()
   }
 }

@@ -24,7 +24,6 @@ public struct JobLauncher {
 
   /// The plan that runs.
   public func physicalPlan(_ job: JobPlan) throws(MillraceError) -> PhysicalPlan {
-    let job = usesOptimizer ? try Optimizer().optimize(job) : job
     return try PhysicalPlanner.plan(job)
   }
 

@@ -112,11 +112,9 @@ public final class Session {
   }
 
   private func explain(_ job: JobPlan) throws(MillraceError) {
-    let launcher = launcher()
-    environment.console.write(
-      try Explain.text(
-        job: options.usesOptimizer ? try Optimizer().optimize(job) : job, physical: try launcher.physicalPlan(job),
-        parallelism: options.job.parallelism))
+    for node in try launcher().physicalPlan(job).nodes {
+      environment.console.write("\(node.id) \(node.operatorID) <- \(node.inputs.map { String($0.node) }.joined(separator: ", "))\n")
+    }
   }
 
   private func launcher() -> JobLauncher {

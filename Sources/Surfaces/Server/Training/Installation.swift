@@ -30,7 +30,6 @@ public struct Installation: Sendable {
     return path
   }
 
-
   /// The folder of the demo's data, as downloaded.
   public var data: String { FilePath.join(home, "data") }
 
