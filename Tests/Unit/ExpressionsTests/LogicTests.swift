@@ -119,6 +119,11 @@ import Testing
     #expect(throws: MillraceError.self) { try alone.evaluateFilter(Evaluating.batch([column])) }
     let guarded = try ExpressionEvaluator([isLarge, isNotZero], inputTypes: [.int32])
     #expect(try guarded.evaluateFilter(Evaluating.batch([column])).indices == [0])
+    // Unknown drops a row as FALSE does.
+    let unknown = try Evaluating.registry.resolve(
+      "<>", [Evaluating.registry.resolve("NULLIF", [x, Evaluating.int(0)]), Evaluating.int(7)])
+    let both = try ExpressionEvaluator([Evaluating.registry.resolve("AND", [isLarge, unknown])], inputTypes: [.int32])
+    #expect(try both.evaluateFilter(Evaluating.batch([column])).indices == [0])
   }
 
   @Test func sharedPartsAreOneStep() throws {

@@ -34,6 +34,9 @@ public final class ExpressionEvaluator {
   public let expressions: [Expression]
   private var steps: [Step] = []
   private var roots: [Int] = []
+  /// The parts of all conjunctions among the roots, and the steps that they need: what a filter computes.
+  private var conditions: [Int] = []
+  private var isConditionStep: [Bool] = []
   /// Columns of the input that any expression reads.
   public let referencedColumns: Set<Int>
 
@@ -47,6 +50,14 @@ public final class ExpressionEvaluator {
     referencedColumns = expressions.reduce(into: []) { $0.formUnion($1.referencedColumns) }
     var known: [Key: Int] = [:]
     for expression in expressions { roots.append(try add(expression, inputTypes, names, &known)) }
+    for part in expressions.flatMap(\.conjuncts) where part.type == .boolean {
+      conditions.append(try add(part, inputTypes, names, &known))
+    }
+    isConditionStep = Array(repeating: false, count: steps.count)
+    for condition in conditions { isConditionStep[condition] = true }
+    for index in steps.indices.reversed() where isConditionStep[index] {
+      if case .compute(let node) = steps[index] { for operand in node.operands { isConditionStep[operand] = true } }
+    }
   }
 
   public convenience init(_ expressions: [Expression], schema: Schema) throws(MillraceError) {
@@ -101,12 +112,17 @@ public final class ExpressionEvaluator {
     return vector.column[0]
   }
 
-  private func run(_ batch: Batch) -> [Vector] {
+  private func run(_ batch: Batch, onlyConditions: Bool = false) -> [Vector] {
     let rows = batch.rowCount
     var values: [Vector] = []
     values.reserveCapacity(steps.count)
     var operands: [Vector] = []
-    for step in steps {
+    let unused = Vector.null(.null)
+    for (index, step) in steps.enumerated() {
+      if onlyConditions && !isConditionStep[index] {
+        values.append(unused)
+        continue
+      }
       switch step {
       case .column(let index): values.append(Vector(column: batch.columns[index]))
       case .constant(var vector):
@@ -148,20 +164,33 @@ public final class ExpressionEvaluator {
 
   /// The rows for which every expression is true (not false, not unknown).
   ///
+  /// Each part of a conjunction is a condition of its own: a row that one condition refuses is dropped, even if another cannot be
+  /// computed for it.
+  ///
   /// - Throws: `arithmetic` when a condition cannot be computed for a row that no other condition has refused.
   public func evaluateFilter(_ batch: Batch) throws(MillraceError) -> Selection {
     let rows = batch.rowCount
-    if rows == 0 { return Selection(all: 0) }
-    let values = run(batch)
-    var result: Vector?
-    for root in roots {
-      let next = values[root]
-      result = result.map { LogicKernels.and([$0, next], rows) } ?? next
+    if rows == 0 || conditions.isEmpty { return Selection(all: rows) }
+    let values = run(batch, onlyConditions: true)
+    var kept: Bitmap?
+    var faults: RowFaults?
+    for condition in conditions {
+      let value = values[condition]
+      faults = RowFaults.merged(faults, value.faults)
+      if value.isConstant && value.faults == nil {
+        if value.column.isNull(0) || !value.column.bits[0] { return Selection(none: rows) }
+        continue
+      }
+      var truth = value.isConstant ? Bitmap(repeating: false, count: rows) : value.column.bits
+      if let validity = value.validity { truth = truth.intersection(validity) }
+      // A row in fault is kept for now: it is an error unless another condition drops it.
+      if let own = value.faults { truth = truth.union(own.rows) }
+      kept = kept.map { $0.intersection(truth) } ?? truth
     }
-    guard let result else { return Selection(all: rows) }
-    try check([result], batch)
-    if result.isConstant { return !result.column.isNull(0) && result.column.bits[0] ? Selection(all: rows) : Selection(none: rows) }
-    let bits = result.column.validity.map { result.column.bits.intersection($0) } ?? result.column.bits
-    return Selection(bits)
+    guard let kept else { return Selection(all: rows) }
+    if let faults = faults?.restricted(to: kept) {
+      try check([Vector(column: .nulls(.boolean, count: rows), faults: faults)], batch)
+    }
+    return Selection(kept)
   }
 }
