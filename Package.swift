@@ -89,6 +89,7 @@ let package = Package(
     tests("Columns", ["MillraceTypes", "MillraceColumns", "CMillraceArrow"]),
     tests("Formats", ["MillraceTypes", "MillraceColumns", "MillraceFormats"]),
     tests("Expressions", ["MillraceTypes", "MillraceColumns", "MillraceExpressions"]),
+    tests("Planner", ["MillraceTypes", "MillraceColumns", "MillraceExpressions", "MillracePlan", "MillraceSQL", "MillracePlanner"]),
     tests("SQL", ["MillraceTypes", "MillraceColumns", "MillraceExpressions", "MillracePlan", "MillraceSQL"]),
     tests("Planner", ["MillraceTypes", "MillraceColumns", "MillraceExpressions", "MillracePlan", "MillracePlanner"]),
     tests("Operators", ["MillraceTypes", "MillraceColumns", "MillraceExpressions", "MillracePlan", "MillraceOperators"]),

@@ -1,0 +1,41 @@
+import MillraceColumns
+import MillraceTypes
+
+extension Expression {
+  /// Whether computing it may be an error for some row: an integer or decimal division, a CAST of text, a pattern that is not a
+  /// literal. Rules move such expressions only to where they see no row that they would not have seen before.
+  public var canFail: Bool {
+    switch kind {
+    case .column, .literal: return false
+    case .call("/", let arguments), .call("%", let arguments):
+      if !type.isFloating && arguments.count == 2 && !arguments[1].isNonZeroLiteral { return true }
+    case .call("ELEMENT", _): return true
+    case .call("LIKE", let arguments): if arguments.count == 3 && !arguments[1].isLiteral { return true }
+    case .cast(let operand, let isTry):
+      if !isTry && operand.type != type && operand.type.holdsText && !(operand.type == .text && type == .bytes) { return true }
+    default: break
+    }
+    return operands.contains(where: \.canFail)
+  }
+
+  private var isNonZeroLiteral: Bool {
+    switch literal {
+    case .some(.int(let value)): value != 0
+    case .some(.decimal(let value)): value != 0
+    default: false
+    }
+  }
+}
+
+extension DataType {
+  /// Whether it is text or has text inside.
+  fileprivate var holdsText: Bool {
+    switch self {
+    case .text: true
+    case .array(let element): element.type.holdsText
+    case .map(let key, let value): key.type.holdsText || value.type.holdsText
+    case .row(let fields): fields.contains { $0.type.holdsText }
+    default: false
+    }
+  }
+}

@@ -1,0 +1,144 @@
+import MillraceColumns
+import MillraceExpressions
+import MillracePlan
+import MillraceTypes
+
+/// Logical plans as text for EXPLAIN: a line per node, inputs indented below. A sub-plan that is used more than once is written
+/// once, as `(#1)`, and then referred to.
+public enum LogicalPlanText {
+  public static func explain(_ job: JobPlan) -> String {
+    var writer = Writer(job)
+    for output in job.outputs {
+      writer.lines.append(output.table.map { "Sink \($0.name)" } ?? "Result")
+      writer.write(output.input, indent: 1)
+    }
+    return writer.lines.joined(separator: "\n") + "\n"
+  }
+
+  public static func explain(_ plan: LogicalPlan) -> String {
+    var writer = Writer(JobPlan(outputs: [.init(table: nil, input: plan)]))
+    writer.write(plan, indent: 0)
+    return writer.lines.joined(separator: "\n") + "\n"
+  }
+
+  private struct Writer {
+    var lines: [String] = []
+    private let context: RuleContext
+    private var numbers: [LogicalPlan: Int] = [:]
+
+    init(_ job: JobPlan) { context = RuleContext(job) }
+
+    mutating func write(_ plan: LogicalPlan, indent: Int, label: String = "") {
+      let margin = String(repeating: "  ", count: indent) + label
+      if let number = numbers[plan] {
+        lines.append("\(margin)see #\(number)")
+        return
+      }
+      var mark = ""
+      if context.isShared(plan) {
+        numbers[plan] = numbers.count + 1
+        mark = " (#\(numbers.count))"
+      }
+      lines.append(margin + Self.line(plan) + mark)
+      switch plan {
+      case .asOf(let node):
+        write(node.input, indent: indent + 1)
+        for branch in node.view.branches {
+          let names = branch.input.schema.fields.map(\.name)
+          let condition = branch.filter.map { " where \($0.sql(names))" } ?? ""
+          let calls = branch.aggregates.map { "\($0.call.sql(names)) over \(Self.frame($0.frame))" }
+          lines.append(
+            "\(String(repeating: "  ", count: indent + 1))events by \(Self.list(branch.keys, names))\(condition): "
+              + calls.joined(separator: ", "))
+          write(branch.input, indent: indent + 2)
+        }
+      default: for input in plan.inputs { write(input, indent: indent + 1) }
+      }
+    }
+
+    private static func list(_ expressions: [Expression], _ names: [String]) -> String {
+      expressions.map { $0.sql(names) }.joined(separator: ", ")
+    }
+
+    private static func line(_ plan: LogicalPlan) -> String {
+      let names = plan.inputs.first?.schema.fields.map(\.name) ?? []
+      switch plan {
+      case .scan(let n):
+        let columns = n.schema.fields.map(\.name).joined(separator: ", ")
+        let predicate = n.predicate.map { " where \($0.sql(n.table.schema.fields.map(\.name)))" } ?? ""
+        return "Scan \(n.table.name) [\(columns)]\(predicate)"
+      case .values(let n): return "Values \(n.rows.count) rows [\(n.schema.fields.map(\.name).joined(separator: ", "))]"
+      case .project(let n):
+        let parts = zip(n.expressions, n.names).map { expression, name in
+          let text = expression.sql(names)
+          return text == name ? name : "\(text) AS \(name)"
+        }
+        return "Project \(parts.joined(separator: ", "))"
+      case .filter(let n): return "Filter \(n.predicate.sql(names))"
+      case .aggregate(let n):
+        let calls = zip(n.aggregates, n.names).map { "\($0.sql(names)) AS \($1)" }.joined(separator: ", ")
+        let kind = n.windowInput != nil ? "WindowAggregate" : "Aggregate"
+        return "\(kind) by (\(list(n.keys, names)))\(calls.isEmpty ? "" : ": \(calls)")"
+      case .window(let n):
+        switch n.kind {
+        case .tumble(let size, let offset): return "Tumble \(names[n.timeColumn]) size \(duration(size))\(shift(offset))"
+        case .hop(let slide, let size, let offset):
+          return "Hop \(names[n.timeColumn]) slide \(duration(slide)) size \(duration(size))\(shift(offset))"
+        }
+      case .over(let n):
+        let calls = zip(n.calls, n.names).map { "\($0.call.sql(names)) \(frame($0.frame)) AS \($1)" }.joined(separator: ", ")
+        return "Over by (\(list(n.partitionKeys, names))) order by \(names[n.timeColumn]): \(calls)"
+      case .join(let n): return line(n)
+      case .asOf(let n):
+        let shift = n.shiftMicros == 0 ? "" : " + \(duration(n.shiftMicros))"
+        return "AsOf \(n.view.name)\(shift) for (\(list(n.keys, names))): \(n.view.features.map(\.field.name).joined(separator: ", "))"
+      case .predict(let n):
+        return "Predict \(n.model.name)(\(list(n.arguments, names))): \(n.model.outputs.map(\.name).joined(separator: ", "))"
+      case .union: return "Union"
+      case .sort(let n):
+        let keys = n.keys.map { "\($0.expression.sql(names)) \($0.isAscending ? "ASC" : "DESC")" }.joined(separator: ", ")
+        let limit = n.limit.map { " limit \($0)" } ?? ""
+        return "Sort \(keys)\(limit)\(n.offset == 0 ? "" : " offset \(n.offset)")"
+      }
+    }
+
+    private static func line(_ n: Join) -> String {
+      let left = n.left.schema.fields.map(\.name)
+      let right = n.right.schema.fields.map(\.name)
+      var conditions = zip(n.leftKeys, n.rightKeys).map { "\($0.sql(left)) = \($1.sql(right))" }
+      if let interval = n.interval {
+        conditions.append(
+          "\(right[interval.rightTime]) between \(left[interval.leftTime]) + \(duration(interval.lowerMicros)) and + \(duration(interval.upperMicros))"
+        )
+      }
+      if let residual = n.residual { conditions.append(residual.sql(left + right)) }
+      return "\(n.interval == nil ? "Join" : "IntervalJoin") \(n.kind.rawValue) on \(conditions.joined(separator: " AND "))"
+    }
+
+    private static func frame(_ frame: Over.Frame) -> String {
+      let start: String =
+        switch frame.start {
+        case .unbounded: "unbounded"
+        case .micros(let micros): duration(micros)
+        case .rows(let rows): "\(rows) rows"
+        }
+      return "\(frame.isRange ? "RANGE" : "ROWS") \(start)\(frame.excludesCurrentRow ? " exclude current row" : "")"
+    }
+
+    private static func frame(_ frame: WindowedAggregate.Frame) -> String {
+      switch frame {
+      case .lastMicros(let micros): "last \(duration(micros))"
+      case .lastRows(let rows): "last \(rows) rows"
+      case .unbounded: "all so far"
+      }
+    }
+
+    private static func shift(_ micros: Int64) -> String { micros == 0 ? "" : " offset \(duration(micros))" }
+
+    private static func duration(_ micros: Int64) -> String {
+      let units: [(String, Int64)] = [("d", 86_400_000_000), ("h", 3_600_000_000), ("min", 60_000_000), ("s", 1_000_000), ("ms", 1_000)]
+      for (name, unit) in units where micros != 0 && micros % unit == 0 { return "\(micros / unit) \(name)" }
+      return micros == 0 ? "0 s" : "\(micros) us"
+    }
+  }
+}
