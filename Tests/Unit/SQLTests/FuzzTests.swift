@@ -55,8 +55,10 @@ struct SQLFuzzer {
     "SELECT page, SUM(who) + 1 AS total FROM clicks GROUP BY page, UPPER(page) HAVING MAX(who) > 2 ORDER BY total DESC LIMIT 3",
     "SELECT window_start, COUNT(*) FROM TABLE(TUMBLE(TABLE clicks, DESCRIPTOR(at), INTERVAL '1' MINUTE)) GROUP BY window_start, window_end",
     "SELECT who, COUNT(*) OVER w AS n, SUM(who) OVER (w ROWS 3 PRECEDING) FROM clicks WINDOW w AS (PARTITION BY who ORDER BY at)",
-    "INSERT INTO out_table SELECT a, score, 'x' FROM ML_PREDICT((SELECT rater AS a, rating AS b FROM ratings), MODEL spam, DESCRIPTOR(a, b))",
-    "SELECT CASE WHEN rating > 1 THEN price ELSE 2 END, CAST(note AS INT), EXTRACT(DAY FROM ts), note LIKE 'a%' FROM ratings WHERE ts IS NOT NULL",
+    "INSERT INTO out_table SELECT a, score, 'x' "
+      + "FROM ML_PREDICT((SELECT rater AS a, rating AS b FROM ratings), MODEL spam, DESCRIPTOR(a, b))",
+    "SELECT CASE WHEN rating > 1 THEN price ELSE 2 END, CAST(note AS INT), EXTRACT(DAY FROM ts), note LIKE 'a%' "
+      + "FROM ratings WHERE ts IS NOT NULL",
     "CREATE FEATURE VIEW f KEYED BY (who) AS SELECT COUNT(*) OVER LAST '1' DAY AS n, MAX(at) OVER UNBOUNDED AS m FROM clicks WHERE who > 0",
     "WITH a (x) AS (SELECT who FROM clicks) SELECT x FROM a UNION ALL VALUES (1), (2) ORDER BY 1 LIMIT 1",
   ]

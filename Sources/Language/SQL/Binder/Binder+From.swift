@@ -17,7 +17,16 @@ extension Binder {
       return relation
     }
     if let join = relation.openJoin {
-      relation.plan = try self.join(.inner, join.left, join.right, join.conjuncts + predicate.conjuncts, at: filter.span)
+      // What concerns one side only stays a filter, which rules push down.
+      let width = join.left.schema.count
+      func joins(_ conjunct: Expression) -> Bool {
+        let columns = conjunct.referencedColumns
+        return columns.contains { $0 < width } && columns.contains { $0 >= width }
+      }
+      let conjuncts = predicate.conjuncts
+      relation.plan = try self.join(.inner, join.left, join.right, join.conjuncts + conjuncts.filter(joins), at: filter.span)
+      let rest = conjuncts.filter { !joins($0) }
+      if !rest.isEmpty { relation.plan = .filter(Filter(input: relation.plan, predicate: .conjunction(rest))) }
     } else {
       relation.plan = .filter(Filter(input: relation.plan, predicate: predicate))
     }

@@ -210,6 +210,6 @@ extension Binder {
   }
 
   mutating func checkHeight(_ height: Int, at span: SourceSpan) throws(BindStop) {
-    if height > Self.heightLimit { throw fail("more than \(Self.heightLimit) queries and views are stacked here", at: span) }
+    if height > Self.heightLimit { throw fail("too many queries and views are stacked upon each other here", at: span) }
   }
 }
