@@ -1,14 +1,14 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// Its own package, so that what benchmarks need stays out of what the library needs.
+// Benchmarks are a package of their own, so that nothing they need reaches those who depend on Millrace.
 let package = Package(
   name: "MillraceBenchmarks",
   platforms: [.macOS(.v15)],
   dependencies: [.package(name: "Millrace", path: "..")],
   targets: [
     .executableTarget(
-      name: "bench", dependencies: [.product(name: "Millrace", package: "Millrace")],
+      name: "millrace-bench", dependencies: [.product(name: "MillraceEngine", package: "Millrace")], path: "Sources/MillraceBench",
       swiftSettings: [
         .swiftLanguageMode(.v6), .enableUpcomingFeature("ExistentialAny"), .enableUpcomingFeature("MemberImportVisibility"),
       ])

@@ -1,0 +1,72 @@
+/// What the command line asked for.
+struct BenchmarkOptions {
+  var filter: String?
+  var repetitions = 3
+  var help = false
+
+  static let usage = """
+    millrace-bench [--filter TEXT] [--repetitions N]
+
+    Prints one JSON object per line: the machine, then per benchmark the CPU time of one thread per event (best of N repetitions),
+    after checking its answers against a slow, obvious computation. A wrong answer ends it with exit code 1.
+      --filter TEXT      only benchmarks whose name contains TEXT
+      --repetitions N    default 3
+    """
+
+  init(_ arguments: [String]) throws {
+    var rest = arguments[...]
+    while let option = rest.popFirst() {
+      switch option {
+      case "--help", "-h": help = true
+      case "--filter":
+        guard let text = rest.popFirst() else { throw UsageError("--filter needs a text") }
+        filter = text
+      case "--repetitions":
+        guard let count = rest.popFirst().flatMap({ Int($0) }), count > 0 else { throw UsageError("--repetitions needs a number above 0") }
+        repetitions = count
+      default: throw UsageError("unknown option '\(option)'; there are --filter, --repetitions and --help")
+      }
+    }
+  }
+
+  func includes(_ name: String) -> Bool { filter.map(name.contains) ?? true }
+
+  struct UsageError: Error, CustomStringConvertible {
+    var description: String
+    init(_ description: String) { self.description = description }
+  }
+}
+
+/// A benchmark by name; most print one line.
+struct NamedBenchmark {
+  var name: String
+  var run: (_ repetitions: Int) throws -> [BenchmarkResult]
+}
+
+enum BenchmarkList {
+  static func all(_ options: BenchmarkOptions) -> [NamedBenchmark] {
+    let filters = [
+      FilterProjectBenchmark(name: "filter_project_double", prices: .double, divisor: 123),
+      FilterProjectBenchmark(name: "filter_project_int", prices: .int, divisor: 123),
+      FilterProjectBenchmark(name: "filter_project_decimal", prices: .decimal, divisor: 123),
+      FilterProjectBenchmark(name: "filter_project_double_half", prices: .double, divisor: 1),
+    ]
+    let second: Int64 = 1_000_000
+    func windows(_ name: String, _ keys: Int, slide: Int64, _ aim: Double?) -> WindowBenchmark {
+      WindowBenchmark(
+        name: name, keyCount: keys, sizeMicros: 10 * second, slideMicros: slide * second, aim: aim, rate: 1_000_000,
+        rowCount: 30_000_000)
+    }
+    let windows = [
+      windows("tumble_10s_10k_keys", 10_000, slide: 10, nil), windows("tumble_10s_1m_keys", 1_000_000, slide: 10, nil),
+      windows("hop_10s_2s_10k_keys", 10_000, slide: 2, 40), windows("hop_10s_2s_1m_keys", 1_000_000, slide: 2, 80),
+    ]
+    let sliding = [
+      SlidingBenchmark(name: "sliding_30_windows_10k_keys", keyCount: 10_000, rowCount: 2_000_000, days: 60, aim: 3000),
+      SlidingBenchmark(name: "sliding_30_windows_500_keys", keyCount: 500, rowCount: 2_000_000, days: 60, aim: 3000),
+    ]
+    return filters.map { benchmark in NamedBenchmark(name: benchmark.name) { [try benchmark.run(repetitions: $0)] } }
+      + windows.map { benchmark in NamedBenchmark(name: benchmark.name) { [try benchmark.run(repetitions: $0)] } }
+      + sliding.map { benchmark in NamedBenchmark(name: benchmark.name) { [try benchmark.run(repetitions: $0)] } }
+  }
+}
