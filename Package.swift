@@ -98,7 +98,6 @@ let package = Package(
     tests("Expressions", ["MillraceTypes", "MillraceColumns", "MillraceExpressions"]),
     tests("Planner", ["MillraceTypes", "MillraceColumns", "MillraceExpressions", "MillracePlan", "MillraceSQL", "MillracePlanner"]),
     tests("SQL", ["MillraceTypes", "MillraceColumns", "MillraceExpressions", "MillracePlan", "MillraceSQL"]),
-    tests("Planner", ["MillraceTypes", "MillraceColumns", "MillraceExpressions", "MillracePlan", "MillracePlanner"]),
     tests("Operators", ["MillraceTypes", "MillraceColumns", "MillraceExpressions", "MillracePlan", "MillraceOperators"]),
     tests(
       "Connectors",
