@@ -81,7 +81,10 @@ import Testing
         #expect(Array(a.values[..<4]) == Array(e[..<4]))
         for (index, call) in calls.enumerated() where !NaiveWindows.agrees(a.values[4 + index], e[4 + index], call.call) {
           Issue.record(
-            "seed \(seed), \(parallelisms), row \(row): \(call.call.function.rawValue) over \(call.frame) is \(a.values[4 + index]), not \(e[4 + index])"
+            """
+            seed \(seed), \(parallelisms), row \(row): \(call.call.function.rawValue) over \(call.frame) is \(a.values[4 + index]), \
+            not \(e[4 + index])
+            """
           )
           return
         }
