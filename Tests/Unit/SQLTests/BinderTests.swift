@@ -140,6 +140,16 @@ struct BinderTests {
       #expect(join.rightKeys.map(\.kind) == [.column(0)])
       #expect(join.residual?.referencedColumns == [1, 4])
     }
+    // A condition on one side stays a filter.
+    guard
+      case .project(let project) = try plan("SELECT 1 FROM shows s JOIN clicks c ON c.who = s.who WHERE s.page = 'a' AND c.page < s.page"),
+      case .filter(let filter) = project.input, case .join(let join) = filter.input
+    else {
+      Issue.record("no filter above the join")
+      return
+    }
+    #expect(filter.predicate.referencedColumns == [1])
+    #expect(join.residual?.referencedColumns == [1, 4])
     let plain = try #require(try interval("SELECT 1 FROM shows s JOIN clicks c ON c.who + 1 = s.who AND c.at = s.at AND c.at > s.at"))
     // `=` gives both bounds; the interval is then empty, but it is still one.
     #expect(plain.interval?.lowerMicros == 1)
@@ -182,7 +192,8 @@ struct BinderTests {
 
   @Test func groupingAndOrder() throws {
     let query = try plan(
-      "SELECT page, SUM(who) + 1 AS total FROM clicks GROUP BY page, UPPER(page) HAVING MAX(who) > 2 ORDER BY total DESC, UPPER(page) LIMIT 3"
+      "SELECT page, SUM(who) + 1 AS total FROM clicks GROUP BY page, UPPER(page) HAVING MAX(who) > 2 "
+        + "ORDER BY total DESC, UPPER(page) LIMIT 3"
     )
     #expect(query.schema.fields.map(\.name) == ["page", "total"])
     guard case .project(let last) = query, case .sort(let sort) = last.input, case .project(let first) = sort.input,
