@@ -1,0 +1,5 @@
+import MillraceExpressions
+
+extension AggregateCall {
+  func mapping(_ body: (Expression) -> Expression) -> AggregateCall { mappingExpressions(body) }
+}
