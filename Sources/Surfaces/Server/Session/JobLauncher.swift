@@ -22,9 +22,12 @@ public struct JobLauncher {
     self.connectors = connectors
   }
 
-  /// The plan that runs.
+  /// The logical plan that runs.
+  public func logicalPlan(_ job: JobPlan) -> JobPlan { usesOptimizer ? Optimizer.optimize(job) : job }
+
+  /// The graph of operators that runs.
   public func physicalPlan(_ job: JobPlan) throws(MillraceError) -> PhysicalPlan {
-    return try PhysicalPlanner.plan(job)
+    try PhysicalPlanner.plan(logicalPlan(job))
   }
 
   /// Everything the runtime needs, models loaded and checked.

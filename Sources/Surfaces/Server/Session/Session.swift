@@ -112,7 +112,11 @@ public final class Session {
   }
 
   private func explain(_ job: JobPlan) throws(MillraceError) {
-    for node in try launcher().physicalPlan(job).nodes {
+    let launcher = launcher()
+    environment.console.write("Logical plan\n" + LogicalPlanText.explain(launcher.logicalPlan(job)) + "\n")
+    let plan = try launcher.physicalPlan(job)
+    environment.console.write("Stages (parallelism \(options.job.parallelism))\n")
+    for node in plan.nodes {
       environment.console.write("\(node.id) \(node.operatorID) <- \(node.inputs.map { String($0.node) }.joined(separator: ", "))\n")
     }
   }
