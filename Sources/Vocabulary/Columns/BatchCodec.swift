@@ -1,14 +1,16 @@
 import MillraceTypes
 
-/// Batches as bytes, version 1: rows held in checkpoints. The schema is not stored; the reader must know it.
+/// Batches as bytes, version 2: rows held in checkpoints. The schema is not stored; the reader must know it.
 ///
-/// Layout: version, row count, flags of the hidden columns, visible columns, hidden columns in the order of the flags. A column is
+/// Layout: checksum of all that follows (`KeyEncoder.hash`), version, row count, flags of the hidden columns, visible columns, hidden columns in the order of the flags. A column is
 /// one flag byte (1: it has nulls, 2: it is all null without values), its validity bits, then its values as blocks.
 public enum BatchCodec {
-  private static let version: UInt8 = 1
+  private static let version: UInt8 = 2
+  private static let checksumBytes = 8
 
   public static func encode(_ batch: Batch) -> [UInt8] {
     var writer = ByteWriter()
+    writer.write(UInt64(0))
     writer.write(version)
     writer.write(count: batch.rowCount)
     let hidden = [batch.weights, batch.eventTimes, batch.order, batch.arrivalTimes, batch.positions]
@@ -18,16 +20,28 @@ public enum BatchCodec {
     for column in batch.columns { write(column, into: &writer) }
     for column in hidden.compactMap({ $0 }) { write(column, into: &writer) }
     if let late = batch.late { write(late, batch.rowCount, into: &writer) }
-    return writer.bytes
+    var bytes = writer.bytes
+    withUnsafeBytes(of: checksum(bytes).littleEndian) { sum in for (i, byte) in sum.enumerated() { bytes[i] = byte } }
+    return bytes
+  }
+
+  /// Of everything behind the checksum itself.
+  private static func checksum(_ bytes: [UInt8]) -> UInt64 {
+    bytes.withUnsafeBufferPointer { buffer in
+      guard let base = buffer.baseAddress, buffer.count > checksumBytes else { return 0 }
+      return KeyEncoder.hash(base + checksumBytes, count: buffer.count - checksumBytes)
+    }
   }
 
   /// - Throws: `checkpointInvalid` when the bytes are not a batch of that schema.
   public static func decode(_ bytes: [UInt8], schema: Schema) throws(MillraceError) -> Batch {
     var reader = ByteReader(bytes)
+    guard try reader.readUInt64() == checksum(bytes) else { throw damaged("the checksum is another") }
     guard try reader.readUInt8() == version else { throw damaged("unknown version") }
     let count = try reader.readCount()
     guard count < Int(Int32.max) else { throw damaged("impossible row count") }
     let flags = try reader.readUInt8()
+    guard flags < 1 << 6 else { throw damaged("unknown hidden columns") }
     var columns: [Column] = []
     for field in schema.fields { columns.append(try read(&reader, field.type, count)) }
     var batch = Batch(schema: schema, columns: columns, rowCount: count)
@@ -109,6 +123,7 @@ public enum BatchCodec {
 
   private static func read(_ reader: inout ByteReader, _ type: DataType, _ count: Int) throws(MillraceError) -> Column {
     let flag = try reader.readUInt8()
+    guard flag <= 2 else { throw damaged("unknown form of a column") }
     if flag == 2 { return Column(type: type, count: count, values: .none) }
     let validity = flag == 1 ? try readBits(&reader, count) : nil
     let values: Column.Values
