@@ -7,52 +7,51 @@ import MillraceTypes
 /// once, as `(#1)`, and then referred to.
 public enum LogicalPlanText {
   public static func explain(_ job: JobPlan) -> String {
-    var writer = Writer(job)
-    for output in job.outputs {
+    var writer = Writer(PlanGraph(job))
+    for output in writer.graph.outputs {
       writer.lines.append(output.table.map { "Sink \($0.name)" } ?? "Result")
-      writer.write(output.input, indent: 1)
+      writer.write(output.node, indent: 1)
     }
-    return writer.lines.joined(separator: "\n") + "\n"
-  }
-
-  public static func explain(_ plan: LogicalPlan) -> String {
-    var writer = Writer(JobPlan(outputs: [.init(table: nil, input: plan)]))
-    writer.write(plan, indent: 0)
     return writer.lines.joined(separator: "\n") + "\n"
   }
 
   private struct Writer {
     var lines: [String] = []
-    private let context: RuleContext
-    private var numbers: [LogicalPlan: Int] = [:]
+    let graph: PlanGraph
+    private let plans: [LogicalPlan]
+    private let consumerCounts: [Int]
+    private var numbers: [Int: Int] = [:]
 
-    init(_ job: JobPlan) { context = RuleContext(job) }
+    init(_ graph: PlanGraph) {
+      self.graph = graph
+      plans = graph.plans
+      consumerCounts = graph.consumerCounts
+    }
 
-    mutating func write(_ plan: LogicalPlan, indent: Int, label: String = "") {
-      let margin = String(repeating: "  ", count: indent) + label
-      if let number = numbers[plan] {
+    mutating func write(_ id: Int, indent: Int) {
+      let margin = String(repeating: "  ", count: indent)
+      if let number = numbers[id] {
         lines.append("\(margin)see #\(number)")
         return
       }
       var mark = ""
-      if context.isShared(plan) {
-        numbers[plan] = numbers.count + 1
+      if consumerCounts[id] > 1 {
+        numbers[id] = numbers.count + 1
         mark = " (#\(numbers.count))"
       }
-      lines.append(margin + Self.line(plan) + mark)
-      switch plan {
+      lines.append(margin + Self.line(plans[id]) + mark)
+      let inputs = graph.nodes[id].inputs
+      switch plans[id] {
       case .asOf(let node):
-        write(node.input, indent: indent + 1)
-        for branch in node.view.branches {
+        write(inputs[0], indent: indent + 1)
+        for (branch, input) in zip(node.view.branches, inputs.dropFirst()) {
           let names = branch.input.schema.fields.map(\.name)
           let condition = branch.filter.map { " where \($0.sql(names))" } ?? ""
           let calls = branch.aggregates.map { "\($0.call.sql(names)) over \(Self.frame($0.frame))" }
-          lines.append(
-            "\(String(repeating: "  ", count: indent + 1))events by \(Self.list(branch.keys, names))\(condition): "
-              + calls.joined(separator: ", "))
-          write(branch.input, indent: indent + 2)
+          lines.append("\(margin)  events by \(Self.list(branch.keys, names))\(condition): " + calls.joined(separator: ", "))
+          write(input, indent: indent + 2)
         }
-      default: for input in plan.inputs { write(input, indent: indent + 1) }
+      default: for input in inputs { write(input, indent: indent + 1) }
       }
     }
 

@@ -1,80 +1,43 @@
-import MillraceExpressions
 import MillracePlan
 import MillraceTypes
 
-/// Rewrites logical plans by rules until none of them finds more to do.
-///
-/// The result computes the same rows: each rule says why in its own file. Shared sub-plans stay shared.
+/// Rewrites a job by rules until none has anything left to do.
 public struct Optimizer: Sendable {
-  private static let rules: [any PlanRule.Type] = [
-    FoldConstants.self, RemoveTrivialNodes.self, MergeFilters.self, MergeProjects.self, ShareAggregates.self, PushFilterThroughProject.self,
-    PushFilterThroughRowwise.self, PushFilterThroughKeyed.self, PushFilterIntoJoin.self, PushFilterThroughUnion.self,
-    PushFilterIntoScan.self,
+  /// All rules in the order in which they are tried.
+  public static let all: [any Rule] = [
+    ConstantFolding(), TrivialFilterRemoval(), FilterMerge(), FilterThroughProject(), FilterThroughAsOf(), FilterThroughPredict(),
+    FilterThroughWindow(), FilterThroughOver(), FilterThroughJoin(), JoinConditionPushdown(), FilterThroughAggregate(),
+    FilterThroughUnion(), FilterThroughSort(), FilterIntoScan(), ProjectMerge(), IdentityProjectRemoval(),
+    AggregateSharing(), SharedExpressionHoisting(), ColumnPruning(),
   ]
 
-  /// Names of all rules, for switching them off.
-  public static var ruleNames: [String] { rules.map { $0.name } + [PruneColumns.name] }
+  /// A filter goes down one level in a pass, so deep plans need as many passes as they have levels. The bound is for the case
+  /// that two rules should undo each other; the plan is right after any number of passes.
+  private static let passCountMax = 200
 
-  private let disabled: Set<String>
+  /// Names of rules that are left out.
+  public var disabledRules: Set<String>
 
-  /// - Parameter disabled: names of rules to leave out.
-  /// - Throws: `invalid-option` for a name that is no rule.
-  public init(disabled: Set<String> = []) throws(MillraceError) {
-    for name in disabled.sorted() where !Self.ruleNames.contains(name) {
+  public init(disabledRules: Set<String> = []) { self.disabledRules = disabledRules }
+
+  /// - Throws: `invalid-option` when a disabled rule does not exist.
+  public func optimize(_ job: JobPlan) throws(MillraceError) -> JobPlan { try optimize(PlanGraph(job)).job }
+
+  /// As `optimize(_ job:)`, for those who go on with the graph.
+  public func optimize(_ graph: PlanGraph) throws(MillraceError) -> PlanGraph {
+    let names = Self.all.map(\.name)
+    for name in disabledRules.sorted() where !names.contains(name) {
       throw MillraceError(
         .invalidOption, "no optimiser rule is named \(name)",
-        hint: nearestName(to: name, among: Self.ruleNames).map { "did you mean \($0)?" }
-          ?? "there are \(Self.ruleNames.joined(separator: ", "))")
+        hint: nearestName(to: name, among: names).map { "did you mean \($0)?" } ?? "there are \(names.joined(separator: ", "))")
     }
-    self.disabled = disabled
-  }
-
-  private init() { disabled = [] }
-
-  /// A job with all rules on.
-  public static func optimize(_ job: JobPlan) -> JobPlan { Optimizer().optimize(job) }
-  /// A single query with all rules on.
-  public static func optimize(_ plan: LogicalPlan) -> LogicalPlan { Optimizer().optimize(plan) }
-
-  public func optimize(_ plan: LogicalPlan) -> LogicalPlan {
-    optimize(JobPlan(outputs: [.init(table: nil, input: plan)])).outputs[0].input
-  }
-
-  /// Every rule shrinks a plan or moves something toward the sources, so this ends; the bound is against a rule that is wrong.
-  private static let passesMax = 50
-
-  public func optimize(_ job: JobPlan) -> JobPlan {
-    var job = job
-    for _ in 0..<Self.passesMax {
-      let before = job
-      for rule in Self.rules where !disabled.contains(rule.name) { job = rewritten(job, by: rule) }
-      // Pruning comes last: it looks at the whole job, and what it leaves may be trivial.
-      if job == before && !disabled.contains(PruneColumns.name) { job = PruneColumns.apply(job) }
-      if job == before { break }
+    let rules = Self.all.filter { !disabledRules.contains($0.name) }
+    var graph = graph
+    for _ in 0..<Self.passCountMax {
+      let before = graph
+      for rule in rules { graph = rule.rewrite(graph) }
+      if graph == before { break }
     }
-    return job
-  }
-
-  private func rewritten(_ job: JobPlan, by rule: any PlanRule.Type) -> JobPlan {
-    let context = RuleContext(job)
-    var known: [LogicalPlan: LogicalPlan] = [:]
-    func rewrite(_ plan: LogicalPlan) -> LogicalPlan {
-      if let result = known[plan] { return result }
-      // The context knows the inputs as they were, so whether an input is shared is asked before it is rewritten.
-      var local = context
-      var result = plan
-      let inputs = plan.inputs
-      if !inputs.isEmpty {
-        let rewrittenInputs = inputs.map(rewrite)
-        for (old, new) in zip(inputs, rewrittenInputs) where context.isShared(old) { local.shared.insert(new) }
-        if rewrittenInputs != inputs { result = plan.withInputs(rewrittenInputs) }
-      }
-      result = rule.apply(result, local) ?? result
-      known[plan] = result
-      return result
-    }
-    var job = job
-    for i in job.outputs.indices { job.outputs[i].input = rewrite(job.outputs[i].input) }
-    return job
+    return graph
   }
 }

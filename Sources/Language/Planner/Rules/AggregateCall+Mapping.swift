@@ -1,5 +1,0 @@
-import MillraceExpressions
-
-extension AggregateCall {
-  func mapping(_ body: (Expression) -> Expression) -> AggregateCall { mappingExpressions(body) }
-}
