@@ -20,6 +20,9 @@ public struct Optimizer: Sendable {
 
   public init(disabledRules: Set<String> = []) { self.disabledRules = disabledRules }
 
+  /// A job by all rules.
+  public static func optimize(_ job: JobPlan) -> JobPlan { rewritten(PlanGraph(job), by: all).job }
+
   /// - Throws: `invalid-option` when a disabled rule does not exist.
   public func optimize(_ job: JobPlan) throws(MillraceError) -> JobPlan { try optimize(PlanGraph(job)).job }
 
@@ -31,9 +34,12 @@ public struct Optimizer: Sendable {
         .invalidOption, "no optimiser rule is named \(name)",
         hint: nearestName(to: name, among: names).map { "did you mean \($0)?" } ?? "there are \(names.joined(separator: ", "))")
     }
-    let rules = Self.all.filter { !disabledRules.contains($0.name) }
+    return Self.rewritten(graph, by: Self.all.filter { !disabledRules.contains($0.name) })
+  }
+
+  private static func rewritten(_ graph: PlanGraph, by rules: [any Rule]) -> PlanGraph {
     var graph = graph
-    for _ in 0..<Self.passCountMax {
+    for _ in 0..<passCountMax {
       let before = graph
       for rule in rules { graph = rule.rewrite(graph) }
       if graph == before { break }
