@@ -185,7 +185,9 @@ public struct JobBuilder {
       table.schema = scan.schema
       table.computed = Array(repeating: nil, count: scan.schema.count)
       let sink = try connectors.sink(
-        SinkRequest(table: table, ordinal: node.id, partition: partition, parallelism: configuration.parallelism, environment: environment))
+        SinkRequest(
+          table: table, ordinal: writersBefore(node, into: table), partition: partition, parallelism: configuration.parallelism,
+          environment: environment))
       try sink.open(restoring: promised(data, "late:" + node.operatorID, partition))
       lateRows = sink
     }
@@ -213,9 +215,22 @@ public struct JobBuilder {
     _ node: PhysicalPlan.Node, _ table: TableDefinition, _ partition: Int, _ data: CheckpointData?
   ) throws(MillraceError) -> any Sink {
     let sink = try connectors.sink(
-      SinkRequest(table: table, ordinal: node.id, partition: partition, parallelism: configuration.parallelism, environment: environment))
+      SinkRequest(
+        table: table, ordinal: writersBefore(node, into: table), partition: partition, parallelism: configuration.parallelism,
+        environment: environment))
     try sink.open(restoring: promised(data, node.operatorID, partition))
     return sink
+  }
+
+  /// How many nodes before this one write to the same place: it keeps their files apart.
+  private func writersBefore(_ node: PhysicalPlan.Node, into table: TableDefinition) -> Int {
+    plan.nodes.prefix { $0.id != node.id }.filter { earlier in
+      switch earlier.kind {
+      case .sink(let other): other.options["path"] == table.options["path"]
+      case .source(let scan, _): scan.table.options["late-rows.path"].map { $0 == table.options["path"] } ?? false
+      default: false
+      }
+    }.count
   }
 
   /// What a checkpoint promised for a sink: partition 0 answers for all, as the parallelism may have changed since. nil for a

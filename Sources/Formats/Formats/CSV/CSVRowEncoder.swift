@@ -39,48 +39,26 @@ public final class CSVRowEncoder: RowEncoder {
     guard batch.columns.count == fields.count else {
       throw MillraceError(.invalidInput, "\(batch.columns.count) columns were given to a writer of \(fields.count)")
     }
-    let columns = batch.columns
+    let style = options.timestampStyle ?? .sql
+    let cells = batch.columns.map(CellSource.init)
     for row in 0..<batch.rowCount {
-      for (index, column) in columns.enumerated() {
+      for index in cells.indices {
         if index > 0 { output.append(options.delimiter) }
-        if column.isNull(row) {
+        if cells[index].isNull(row) {
           nullLiteral.withUnsafeBufferPointer { if let p = $0.baseAddress { output.append(p, count: $0.count) } }
           continue
         }
         cell.removeAll()
-        appendText(column, row)
+        switch cells[index].kind {
+        case .text: if let (start, count) = cells[index].slice(row) { cell.append(start, count: count) }
+        case .nested: JSONRowEncoder.append(batch.columns[index], row, json, to: cell)
+        default: cells[index].append(row, style, to: cell)
+        }
         try writeCell(quoted: needsQuotes(isFirst: index == 0), to: output, fields[index])
       }
       output.append(10)
     }
-  }
-
-  private func appendText(_ column: Column, _ row: Int) {
-    switch column.values {
-    case .variable:
-      let (offsets, bytes) = column.variable
-      let start = bytes + Int(offsets[row])
-      let count = Int(offsets[row &+ 1] &- offsets[row])
-      if column.type == .text { cell.append(start, count: count) } else { cell.append(base64: start, count: count) }
-    case .fixed(let buffer):
-      switch column.type {
-      case .float32: cell.append(special(Double(buffer.pointer(Float.self)[row])) ?? buffer.pointer(Float.self)[row].description)
-      case .float64: cell.append(special(buffer.pointer(Double.self)[row]) ?? buffer.pointer(Double.self)[row].description)
-      case .date: cell.append(date: buffer.pointer(Int32.self)[row])
-      case .time(let precision): cell.append(time: buffer.pointer(Int64.self)[row], precision: precision)
-      case .timestamp(let precision):
-        cell.append(
-          timestamp: buffer.pointer(Int64.self)[row], precision: precision, style: options.timestampStyle ?? .sql, zone: false)
-      case .timestampLTZ(let precision):
-        cell.append(timestamp: buffer.pointer(Int64.self)[row], precision: precision, style: options.timestampStyle ?? .sql, zone: true)
-      default: JSONRowEncoder.append(column, row, json, to: cell)
-      }
-    default: JSONRowEncoder.append(column, row, json, to: cell)
-    }
-  }
-
-  private func special(_ value: Double) -> String? {
-    value.isFinite ? nil : value.isNaN ? "NaN" : value < 0 ? "-Infinity" : "Infinity"
+    withExtendedLifetime(batch) {}
   }
 
   private func needsQuotes(isFirst: Bool) -> Bool {

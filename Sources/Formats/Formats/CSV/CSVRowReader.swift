@@ -8,11 +8,19 @@ import MillraceTypes
 /// base64. Blank lines are passed over unless there is only one column. A header is skipped; one that has the same names in another
 /// order is an error, because columns go by position.
 public final class CSVRowReader: RowReader {
-  private struct Slot {
-    var column: ColumnAssembler
-    var field: Field
+  private final class Slot {
+    let column: ColumnAssembler
+    let field: Field
+    let isText: Bool
     /// Parses nested values.
-    var json: JSONRowParser?
+    let json: JSONRowParser?
+
+    init(column: ColumnAssembler, field: Field, json: JSONRowParser? = nil) {
+      self.column = column
+      self.field = field
+      self.json = json
+      isText = field.type == .text
+    }
   }
 
   private let name: String
@@ -21,6 +29,8 @@ public final class CSVRowReader: RowReader {
   private let columnNames: [String]
   /// Per field of the line: its column, or nil when nobody wants it.
   private var slots: [Slot?]
+  /// `slots` without reference counting.
+  private var borrowed: [Unmanaged<Slot>?] = []
   private let wanted: [Int]
   private var scanner: CSVRecordScanner
   private let nullLiteral: [UInt8]?
@@ -59,6 +69,7 @@ public final class CSVRowReader: RowReader {
       default: slots[index] = Slot(column: ColumnAssembler(field.type), field: field)
       }
     }
+    borrowed = slots.map { $0.map(Unmanaged.passUnretained) }
   }
 
   public var position: FilePosition { FilePosition(offset: stream.offset, line: line) }
@@ -175,33 +186,39 @@ public final class CSVRowReader: RowReader {
       return failure("the line has \(fields.count) fields but the table has \(slots.count) columns", at: 0, p)
     }
     for index in wanted {
-      guard let slot = slots[index] else { continue }
+      guard let slot = borrowed[index] else { continue }
       let field = fields[index]
-      if isNull(p, field, slot.field.type) {
-        guard slot.field.isNullable else {
-          return failure("column \(slot.field.name) is NOT NULL but the field is empty", at: field.start, p)
-        }
-        slot.column.setNull(at: row)
-      } else if !set(p, field, slot, row) {
-        if options.ignoresParseErrors && slot.field.isNullable {
-          slot.column.setNull(at: row)
-        } else {
-          return failure("column \(slot.field.name): the field is no value of type \(slot.field.type)", at: field.start, p)
-        }
-      }
+      let problem = slot._withUnsafeGuaranteedRef { convert(p, field, $0, row) }
+      if let problem { return problem }
     }
     return nil
   }
 
   @inline(__always)
-  private func isNull(_ p: UnsafePointer<UInt8>, _ field: CSVRecordScanner.FieldSpan, _ type: DataType) -> Bool {
+  private func convert(_ p: UnsafePointer<UInt8>, _ field: CSVRecordScanner.FieldSpan, _ slot: Slot, _ row: Int) -> MillraceError? {
+    if isNull(p, field, slot.isText) {
+      guard slot.field.isNullable else {
+        return failure("column \(slot.field.name) is NOT NULL but the field is empty", at: field.start, p)
+      }
+      slot.column.setNull(at: row)
+    } else if !set(p, field, slot, row) {
+      guard options.ignoresParseErrors && slot.field.isNullable else {
+        return failure("column \(slot.field.name): the field is no value of type \(slot.field.type)", at: field.start, p)
+      }
+      slot.column.setNull(at: row)
+    }
+    return nil
+  }
+
+  @inline(__always)
+  private func isNull(_ p: UnsafePointer<UInt8>, _ field: CSVRecordScanner.FieldSpan, _ isText: Bool) -> Bool {
     if field.isQuoted { return false }
     if let nullLiteral, field.count == nullLiteral.count {
       var isEqual = true
       for i in 0..<field.count where p[field.start &+ i] != nullLiteral[i] { isEqual = false }
       if isEqual { return true }
     }
-    return field.count == 0 && type != .text
+    return field.count == 0 && !isText
   }
 
   private func set(_ p: UnsafePointer<UInt8>, _ field: CSVRecordScanner.FieldSpan, _ slot: Slot, _ row: Int) -> Bool {

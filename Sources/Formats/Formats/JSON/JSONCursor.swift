@@ -108,7 +108,7 @@ struct JSONCursor {
     case 102: return word("false")
     case 110: return word("null")
     default:
-      guard let number = NumberText.scan(p, isStrict: true) else { return fail("a value was expected") }
+      guard let number = ScannedNumber.scan(p, isStrict: true) else { return fail("a value was expected") }
       p += number.count
       return endOfWord()
     }

@@ -12,6 +12,8 @@ final class JSONField {
   let column: ColumnAssembler
   /// Fields of a row, or the element of an array, or key and value of a map.
   let children: [JSONField]
+  /// `children` without reference counting: this object keeps them.
+  let borrowed: UnsafeMutablePointer<Unmanaged<JSONField>>
   let names: JSONNames
   /// Rows are numbered per attempt; a field that was not seen in the current attempt is missing.
   var seen = -1
@@ -46,8 +48,12 @@ final class JSONField {
       children.append(try JSONField(child, path: name, column: column.children[index]))
     }
     self.children = children
+    borrowed = .allocate(capacity: max(1, children.count))
+    for (index, child) in children.enumerated() { (borrowed + index).initialize(to: Unmanaged.passUnretained(child)) }
     if case .row(let fields) = field.type { names = JSONNames(fields.map(\.name)) } else { names = JSONNames([]) }
   }
+
+  deinit { borrowed.deallocate() }
 }
 
 /// Finds a field by the bytes of its name. Rows mostly have the same fields in the same order, so the one that stood at this place
@@ -58,6 +64,8 @@ final class JSONNames {
   private let order: [Int]
   /// Per place in the object: the field found there last.
   private var guesses: [Int]
+  /// A bit per length (63 and more share one) that some name has.
+  private let lengths: UInt64
 
   init(_ names: [String]) {
     var bytes: [UInt8] = []
@@ -72,6 +80,7 @@ final class JSONNames {
     // By length, then the last of equal names first: names that repeat are filled by the last one.
     order = names.indices.sorted { (names[$0].utf8.count, $0) < (names[$1].utf8.count, $1) }
     guesses = Array(repeating: -1, count: names.count + 8)
+    lengths = names.reduce(0) { $0 | 1 << UInt64(min(63, $1.utf8.count)) }
   }
 
   @inline(__always) private func isName(_ index: Int, _ p: UnsafePointer<UInt8>, _ count: Int) -> Bool {
@@ -101,6 +110,7 @@ final class JSONNames {
       let guess = guesses[place]
       if guess >= 0 && isName(guess, p, count) { return guess }
     }
+    if lengths >> UInt64(truncatingIfNeeded: min(63, count)) & 1 == 0 { return -1 }
     return search(p, count, place)
   }
 

@@ -8,17 +8,20 @@ import MillraceTypes
 /// their scale, bytes are base64, a map is an object, nulls are `null`. Intervals are numbers of months or milliseconds.
 public final class JSONRowEncoder: RowEncoder {
   private let options: JSONOptions
-  private var keys: [[UInt8]]
+  /// `"name":` of all fields, one behind the other, with a last byte that is never written.
+  private var keyBytes: [UInt8] = []
+  private var keyStarts = [0]
   private let fields: [Field]
 
   public init(fields: [Field], options: JSONOptions = JSONOptions()) throws(MillraceError) {
     self.options = options
     self.fields = fields
-    keys = []
     for field in fields {
       try Self.check(field.type, field.name)
-      keys.append(Self.key(field.name))
+      keyBytes += Self.key(field.name)
+      keyStarts.append(keyBytes.count)
     }
+    keyBytes.append(0)
   }
 
   private static func key(_ name: String) -> [UInt8] {
@@ -49,39 +52,53 @@ public final class JSONRowEncoder: RowEncoder {
     guard batch.columns.count == fields.count else {
       throw MillraceError(.invalidInput, "\(batch.columns.count) columns were given to a writer of \(fields.count)")
     }
-    for row in 0..<batch.rowCount {
-      output.append(123)
-      var isFirst = true
-      for (index, column) in batch.columns.enumerated() {
-        if options.omitsNullFields && column.isNull(row) { continue }
-        if !isFirst { output.append(44) }
-        isFirst = false
-        keys[index].withUnsafeBufferPointer { if let p = $0.baseAddress { output.append(p, count: $0.count) } }
-        Self.append(column, row, options, to: output)
+    let style = options.timestampStyle ?? .sql
+    let cells = batch.columns.map(CellSource.init)
+    withExtendedLifetime(batch) {
+      keyBytes.withUnsafeBufferPointer { keys in
+        cells.withUnsafeBufferPointer { cells in
+          for row in 0..<batch.rowCount { append(row, cells, keys, batch, style, to: output) }
+        }
       }
-      output.append(125)
-      output.append(10)
     }
+  }
+
+  @inline(__always)
+  private func append(
+    _ row: Int, _ cells: UnsafeBufferPointer<CellSource>, _ keys: UnsafeBufferPointer<UInt8>, _ batch: Batch, _ style: TimestampStyle,
+    to output: TextOutput
+  ) {
+    guard let keyBase = keys.baseAddress else { return }
+    output.append(123)
+    var isFirst = true
+    for index in cells.indices {
+      let isNull = cells[index].isNull(row)
+      if isNull && options.omitsNullFields { continue }
+      if !isFirst { output.append(44) }
+      isFirst = false
+      output.append(keyBase + keyStarts[index], count: keyStarts[index &+ 1] &- keyStarts[index])
+      if isNull {
+        output.append("null")
+        continue
+      }
+      switch cells[index].kind {
+      case .text: if let (start, count) = cells[index].slice(row) { Self.append(string: start, count: count, to: output) }
+      case .nested: Self.append(batch.columns[index], row, options, to: output)
+      default:
+        let isQuoted = cells[index].isQuotedInJSON(row)
+        if isQuoted { output.append(34) }
+        cells[index].append(row, style, to: output)
+        if isQuoted { output.append(34) }
+      }
+    }
+    output.append(125)
+    output.append(10)
   }
 
   /// Appends one value as JSON.
   static func append(_ column: Column, _ row: Int, _ options: JSONOptions, to output: TextOutput) {
     if column.isNull(row) { return output.append("null") }
-    let style = options.timestampStyle ?? .sql
     switch column.values {
-    case .none: output.append("null")
-    case .bits(let bits): output.append(bits[row] ? "true" : "false")
-    case .variable:
-      let (offsets, bytes) = column.variable
-      let start = bytes + Int(offsets[row])
-      let count = Int(offsets[row &+ 1] &- offsets[row])
-      if column.type == .text {
-        append(string: start, count: count, to: output)
-      } else {
-        output.append(34)
-        output.append(base64: start, count: count)
-        output.append(34)
-      }
     case .list(let offsetBuffer, let children):
       let offsets = offsetBuffer.pointer(Int32.self)
       let isMap = children.count == 2
@@ -109,39 +126,17 @@ public final class JSONRowEncoder: RowEncoder {
         append(child, row, options, to: output)
       }
       output.append(125)
-    case .fixed(let buffer):
-      switch column.type {
-      case .int8: output.append(integer: Int64(buffer.pointer(Int8.self)[row]))
-      case .int16: output.append(integer: Int64(buffer.pointer(Int16.self)[row]))
-      case .int32: output.append(integer: Int64(buffer.pointer(Int32.self)[row]))
-      case .float32:
-        let value = buffer.pointer(Float.self)[row]
-        if value.isFinite { output.append(float: value) } else { append(special: Double(value), to: output) }
-      case .float64:
-        let value = buffer.pointer(Double.self)[row]
-        if value.isFinite { output.append(double: value) } else { append(special: value, to: output) }
-      case .decimal(_, let scale): output.append(decimal: buffer.pointer(Int128.self)[row], scale: scale)
-      case .date:
-        output.append(34)
-        output.append(date: buffer.pointer(Int32.self)[row])
-        output.append(34)
-      case .time(let precision):
-        output.append(34)
-        output.append(time: buffer.pointer(Int64.self)[row], precision: precision)
-        output.append(34)
-      case .timestamp(let precision), .timestampLTZ(let precision):
-        var zone = false
-        if case .timestampLTZ = column.type { zone = true }
-        output.append(34)
-        output.append(timestamp: buffer.pointer(Int64.self)[row], precision: precision, style: style, zone: zone)
-        output.append(34)
-      default: output.append(integer: buffer.pointer(Int64.self)[row])
+    default:
+      let cell = CellSource(column)
+      if cell.kind == .text {
+        if let (start, count) = cell.slice(row) { append(string: start, count: count, to: output) }
+        return
       }
+      let isQuoted = cell.isQuotedInJSON(row)
+      if isQuoted { output.append(34) }
+      cell.append(row, options.timestampStyle ?? .sql, to: output)
+      if isQuoted { output.append(34) }
     }
-  }
-
-  private static func append(special value: Double, to output: TextOutput) {
-    output.append(value.isNaN ? "\"NaN\"" : value < 0 ? "\"-Infinity\"" : "\"Infinity\"")
   }
 
   private static let hex = Array("0123456789abcdef".utf8)
@@ -152,6 +147,19 @@ public final class JSONRowEncoder: RowEncoder {
     var start = 0
     var i = 0
     while i < count {
+      // Most text has nothing to escape: look at eight bytes at a time.
+      if i &+ 8 <= count {
+        let word = UInt64(littleEndian: UnsafeRawPointer(p + i).loadUnaligned(as: UInt64.self))
+        let quote = word ^ 0x2222_2222_2222_2222
+        let slash = word ^ 0x5C5C_5C5C_5C5C_5C5C
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        let found =
+          (((quote &- ones) & ~quote) | ((slash &- ones) & ~slash) | ((word &- 0x2020_2020_2020_2020) & ~word)) & 0x8080_8080_8080_8080
+        if found == 0 {
+          i &+= 8
+          continue
+        }
+      }
       let byte = p[i]
       if byte >= 32 && byte != 34 && byte != 92 {
         i &+= 1

@@ -87,10 +87,12 @@ final class JSONRowParser {
         if index < 0 {
           guard cursor.skipValue(depth: 1) else { return broken(cursor) }
         } else {
-          let child = field.children[index]
-          let outcome = value(child, row, &cursor)
+          let outcome = field.borrowed[index]._withUnsafeGuaranteedRef { child in
+            let outcome = value(child, row, &cursor)
+            if outcome == .ok { child.seen = current }
+            return outcome
+          }
           guard outcome == .ok else { return outcome }
-          child.seen = current
         }
         cursor.skipBlanks()
         let byte = cursor.p[0]
@@ -99,7 +101,8 @@ final class JSONRowParser {
         if byte == 125 { break }
       }
     }
-    for child in field.children where child.seen != current {
+    for index in 0..<field.children.count where field.borrowed[index]._withUnsafeGuaranteedRef({ $0.seen != current }) {
+      let child = field.children[index]
       if options.failsOnMissingField && !options.ignoresParseErrors {
         return note(.unfit, "the field is missing", cursor.p - 1, child.path)
       }
@@ -180,7 +183,7 @@ final class JSONRowParser {
 
   private func number(_ field: JSONField, _ row: Int, _ cursor: inout JSONCursor) -> Outcome {
     let start = cursor.p
-    guard let number = NumberText.scan(start, isStrict: true) else { return unfit(field, "a number was expected", &cursor) }
+    guard let number = ScannedNumber.scan(start, isStrict: true) else { return unfit(field, "a number was expected", &cursor) }
     cursor.p += number.count
     guard cursor.endOfWord() else { return broken(cursor) }
     if TextConversion.set(number, in: field.column, at: row) { return .ok }

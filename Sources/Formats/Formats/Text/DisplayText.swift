@@ -4,7 +4,7 @@ import MillraceTypes
 /// Values as people read them in a terminal, in the way of Flink's print connector.
 ///
 /// Null is `null`, text is bare, timestamps are ISO without the zeros at the end (`2026-01-31T12:00`, with `Z` when local-zoned),
-/// bytes are `x'0aff'`, arrays `[1, 2]`, maps `{k=v}`, rows `+I[1, 2]`.
+/// floats are as CAST makes them text, bytes are `x'0aff'`, arrays `[1, 2]`, maps `{k=v}`, rows `+I[1, 2]`.
 public enum DisplayText {
   /// One value as a String.
   public static func string(_ column: Column, _ row: Int) -> String {
@@ -60,8 +60,8 @@ public enum DisplayText {
         output.append("T")
         appendShort(time: rest, precision, to: output)
         if case .timestampLTZ = column.type { output.append("Z") }
-      case .float64: output.append(double: buffer.pointer(Double.self)[row])
-      case .float32: output.append(float: buffer.pointer(Float.self)[row])
+      case .float64: output.append(text: NumberText.string(buffer.pointer(Double.self)[row]))
+      case .float32: output.append(text: NumberText.string(buffer.pointer(Float.self)[row]))
       default: JSONRowEncoder.append(column, row, JSONOptions(), to: output)
       }
     }

@@ -41,12 +41,12 @@ enum TextConversion {
       }
       return true
     case .float32, .float64:
-      if let number = NumberText.scan(p, isStrict: false), number.count == n { return set(number, in: column, at: row) }
+      if let number = ScannedNumber.scan(p, isStrict: false), number.count == n { return set(number, in: column, at: row) }
       guard let special = specialFloat(p, n) else { return false }
       if column.type == .float32 { column.set(Float(special), at: row) } else { column.set(special, at: row) }
       return true
     case .int8, .int16, .int32, .int64, .decimal, .intervalMonths, .intervalMillis:
-      guard let number = NumberText.scan(p, isStrict: false), number.count == n else { return false }
+      guard let number = ScannedNumber.scan(p, isStrict: false), number.count == n else { return false }
       return set(number, in: column, at: row)
     case .date:
       guard let days = TimestampText.parseDate(UnsafeRawBufferPointer(start: p, count: n)) else { return false }
@@ -77,7 +77,7 @@ enum TextConversion {
 
   /// Sets a row of a numeric column; false when the number does not fit.
   @inline(__always)
-  static func set(_ number: NumberText, in column: ColumnAssembler, at row: Int) -> Bool {
+  static func set(_ number: ScannedNumber, in column: ColumnAssembler, at row: Int) -> Bool {
     switch column.type {
     case .int64, .intervalMonths, .intervalMillis:
       guard let value = number.int64 else { return false }

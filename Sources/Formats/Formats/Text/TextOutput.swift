@@ -74,18 +74,12 @@ public final class TextOutput {
   func append(double value: Double) { append(value.description) }
   func append(float value: Float) { append(value.description) }
 
+  /// NaN and the infinities, as the readers take them back.
+  func append(special value: Double) { append(value.isNaN ? "NaN" : value < 0 ? "-Infinity" : "Infinity") }
+
   /// A decimal in plain notation with all digits of its scale.
   func append(decimal value: Int128, scale: Int) {
-    if value < 0 { append(45) }
-    var digits = String(value.magnitude)
-    if scale <= 0 {
-      append(digits)
-      return
-    }
-    if digits.utf8.count <= scale { digits = String(repeating: "0", count: scale + 1 - digits.utf8.count) + digits }
-    append(String(digits.prefix(digits.utf8.count - scale)))
-    append(46)
-    append(String(digits.suffix(scale)))
+    advance(NumberText.write(decimal: value, scale: scale, to: room(NumberText.byteCountMax)))
   }
 
   func append(timestamp ticks: Int64, precision: Int, style: TimestampStyle, zone: Bool) {

@@ -1,7 +1,7 @@
 import MillraceTypes
 
 /// A number as text, taken apart without losing anything: ±mantissa x 10^exponent.
-struct NumberText {
+struct ScannedNumber {
   var isNegative = false
   /// The first 19 significant digits.
   var mantissa: UInt64 = 0
@@ -18,8 +18,8 @@ struct NumberText {
   /// - Parameter isStrict: JSON's grammar: no leading zeros, no plus sign, digits on both sides of a point.
   /// - Returns: nil when there is no number there.
   @inline(__always)
-  static func scan(_ p: UnsafePointer<UInt8>, isStrict: Bool) -> NumberText? {
-    var number = NumberText(start: p)
+  static func scan(_ p: UnsafePointer<UInt8>, isStrict: Bool) -> ScannedNumber? {
+    var number = ScannedNumber(start: p)
     var i = 0
     if p[0] == 45 {
       number.isNegative = true
