@@ -134,10 +134,18 @@ public enum NumberText {
   /// Writes a decimal with exactly `scale` fraction digits and returns its length.
   @discardableResult
   public static func write(decimal value: Int128, scale: Int, to out: UnsafeMutablePointer<UInt8>) -> Int {
+    write(value, scale: scale, to: out, room: byteCountMax)
+  }
+
+  private static func write(_ value: Int64, to out: UnsafeMutablePointer<UInt8>, room: Int) -> Int {
+    write(Int128(value), scale: 0, to: out, room: room)
+  }
+
+  private static func write(_ value: Int128, scale: Int, to out: UnsafeMutablePointer<UInt8>, room: Int) -> Int {
     var magnitude = value.magnitude
     var count = 0
     // Digits from the right into the end of the room, then moved to the front.
-    var end = byteCountMax
+    var end = room
     while magnitude > UInt128(UInt64.max) {
       end &-= 1
       out[end] = UInt8(truncatingIfNeeded: 48 &+ magnitude % 10)
@@ -163,55 +171,107 @@ public enum NumberText {
       end &-= 1
       out[end] = 45
     }
-    let length = byteCountMax &- end
+    let length = room &- end
     for i in 0..<length { out[i] = out[end &+ i] }
     return length
   }
 
-  /// The shortest text that reads back as the same double, in Java's form: `1.0`, `0.001`, `1.0E10`, `1.0E-5`, `NaN`, `Infinity`.
-  public static func string(_ value: Double) -> String { javaForm(value.description, isFinite: value.isFinite) }
-  public static func string(_ value: Float) -> String { javaForm(value.description, isFinite: value.isFinite) }
-  public static func string(decimal value: Int128, scale: Int) -> String {
+  /// Writes the shortest text that reads back as the same double, in Java's form (`1.0`, `0.001`, `1.0E10`, `1.0E-5`, `NaN`,
+  /// `Infinity`), and returns its length.
+  @discardableResult
+  public static func write(_ value: Double, to out: UnsafeMutablePointer<UInt8>) -> Int {
+    write(javaForm: value.description, isFinite: value.isFinite, to: out)
+  }
+  @discardableResult
+  public static func write(_ value: Float, to out: UnsafeMutablePointer<UInt8>) -> Int {
+    write(javaForm: value.description, isFinite: value.isFinite, to: out)
+  }
+
+  /// As `write` does it.
+  public static func string(_ value: Double) -> String { string { write(value, to: $0) } }
+  public static func string(_ value: Float) -> String { string { write(value, to: $0) } }
+  public static func string(decimal value: Int128, scale: Int) -> String { string { write(decimal: value, scale: scale, to: $0) } }
+
+  private static func string(_ body: (UnsafeMutablePointer<UInt8>) -> Int) -> String {
     withUnsafeTemporaryAllocation(of: UInt8.self, capacity: byteCountMax) { buffer in
       guard let out = buffer.baseAddress else { return "" }
-      let count = write(decimal: value, scale: scale, to: out)
+      let count = body(out)
       return String(decoding: UnsafeBufferPointer(start: out, count: count), as: UTF8.self)
     }
   }
 
   /// Swift and Java agree on the shortest digits but not on where an exponent begins.
-  private static func javaForm(_ text: String, isFinite: Bool) -> String {
-    guard isFinite else { return text == "inf" ? "Infinity" : text == "-inf" ? "-Infinity" : "NaN" }
-    var digits: [UInt8] = []
-    var sign = ""
-    var exponent = 0
-    var pointAfter: Int?
-    var rest = Substring(text)
-    if rest.first == "-" {
-      sign = "-"
-      rest.removeFirst()
+  private static func write(javaForm text: String, isFinite: Bool, to out: UnsafeMutablePointer<UInt8>) -> Int {
+    var text = isFinite ? text : text == "inf" ? "Infinity" : text == "-inf" ? "-Infinity" : "NaN"
+    return text.withUTF8 { source in
+      if !isFinite {
+        for i in 0..<source.count { out[i] = source[i] }
+        return source.count
+      }
+      return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 32) { digits in
+        var count = 0
+        var at = 0
+        var end = 0
+        // Digits without leading zeros, and where the point stands among them.
+        var point = 0
+        var hasPoint = false
+        if source[0] == 45 {
+          out[0] = 45
+          end = 1
+          at = 1
+        }
+        while at < source.count {
+          let byte = source[at]
+          if byte == 101 { break }
+          at &+= 1
+          if byte == 46 {
+            hasPoint = true
+          } else if count > 0 || byte != 48 {
+            if count < 32 { digits[count] = byte }
+            count &+= 1
+            if !hasPoint { point &+= 1 }
+          } else if hasPoint {
+            point &-= 1
+          }
+        }
+        if at < source.count {
+          var exponent = 0
+          let isNegative = source[at &+ 1] == 45
+          for i in (at &+ 1)..<source.count where source[i] &- 48 <= 9 { exponent = exponent &* 10 &+ Int(source[i] &- 48) }
+          point &+= isNegative ? -exponent : exponent
+        }
+        count = min(count, 32)
+        while count > 1 && digits[count &- 1] == 48 { count &-= 1 }
+        func put(_ byte: UInt8) {
+          out[end] = byte
+          end &+= 1
+        }
+        if count == 0 {
+          put(48)
+          put(46)
+          put(48)
+          return end
+        }
+        if point > -3 && point <= 7 {
+          if point <= 0 {
+            put(48)
+            put(46)
+            for _ in 0..<(-point) { put(48) }
+            for i in 0..<count { put(digits[i]) }
+            return end
+          }
+          for i in 0..<point { put(i < count ? digits[i] : 48) }
+          put(46)
+          if count <= point { put(48) } else { for i in point..<count { put(digits[i]) } }
+          return end
+        }
+        put(digits[0])
+        put(46)
+        if count == 1 { put(48) } else { for i in 1..<count { put(digits[i]) } }
+        put(69)
+        return end &+ write(Int64(point &- 1), to: out + end, room: 16)
+      }
     }
-    if let e = rest.firstIndex(of: "e") {
-      exponent = Int(rest[rest.index(after: e)...]) ?? 0
-      rest = rest[..<e]
-    }
-    for byte in rest.utf8 {
-      if byte == 46 { pointAfter = digits.count } else { digits.append(byte) }
-    }
-    var point = (pointAfter ?? digits.count) + exponent
-    while digits.count > 1 && digits[0] == 48 {
-      digits.removeFirst()
-      point -= 1
-    }
-    while digits.count > 1 && digits[digits.count - 1] == 48 { digits.removeLast() }
-    if digits == [48] { return sign + "0.0" }
-    func part(_ slice: ArraySlice<UInt8>) -> String { slice.isEmpty ? "0" : String(decoding: slice, as: UTF8.self) }
-    if point > -3 && point <= 7 {
-      if point <= 0 { return sign + "0." + String(repeating: "0", count: -point) + part(digits[...]) }
-      while digits.count < point { digits.append(48) }
-      return sign + part(digits[..<point]) + "." + part(digits[point...])
-    }
-    return sign + part(digits[..<1]) + "." + part(digits[1...]) + "E\(point - 1)"
   }
 
   private static func trimmed(_ text: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {

@@ -49,6 +49,23 @@ import Testing
     try check("%", type, type, seed: 5, compute { $1 == 0 ? nil : $0 % $1 })
   }
 
+  @Test func divisionByConstantsIsExact() throws {
+    var random = SeededRandom(12)
+    let divisors: [Int64] = [2, 3, 7, 10, 123, 1000, 1_000_003, 1 << 32, (1 << 61) - 1, 1 << 61, .max, 1, -1, -7, .min]
+    for divisor in divisors + (0..<60).map({ _ in Int64(bitPattern: random.next() >> (random.next() % 63)) }) where divisor != 0 {
+      let column = Evaluating.randomColumn(.int64, 400, &random, nulls: false)
+      let x = Expression.column(0, Field("x", .int64))
+      let d = Expression.literal(.int(divisor), .int64)
+      let quotient = try Evaluating.evaluate(Evaluating.registry.resolve("/", [x, d]), [column])
+      let remainder = try Evaluating.evaluate(Evaluating.registry.resolve("%", [x, d]), [column])
+      for i in 0..<400 {
+        guard case .int(let value) = column[i] else { continue }
+        let wanted = divisor == -1 ? (0 &- value, 0) : (value / divisor, value % divisor)
+        #expect(quotient[i] == .int(wanted.0) && remainder[i] == .int(wanted.1), "seed 12: \(value) by \(divisor)")
+      }
+    }
+  }
+
   @Test func doublesFollowIEEE() throws {
     func compute(_ body: @escaping (Double, Double) -> Double) -> (Value, Value) -> Value? {
       { a, b in

@@ -30,7 +30,7 @@ enum ArithmeticKernels {
     case .int8: integers(name, type, Int8.self, reason: reason)
     case .int16: integers(name, type, Int16.self, reason: reason)
     case .int32: integers(name, type, Int32.self, reason: reason)
-    case .int64: integers(name, type, Int64.self, reason: reason)
+    case .int64: constantDivisor(name, type) { integers(name, type, Int64.self, reason: reason) }
     case .float: floats(name, type, Float.self)
     case .double: floats(name, type, Double.self)
     default: nil
@@ -59,6 +59,18 @@ enum ArithmeticKernels {
         }
       }
     default: nil
+    }
+  }
+
+  /// BIGINT divided by a constant: multiplication by its reciprocal, a third of the time of the processor's division.
+  private static func constantDivisor(_ name: String, _ type: DataType, _ general: () -> Kernel?) -> Kernel? {
+    guard let general = general() else { return nil }
+    guard name == "/" || name == "%" else { return general }
+    let isRemainder = name == "%"
+    return { v, n in
+      guard v[1].isConstant, !v[0].isConstant, let reciprocal = Reciprocal(v[1].column.pointer(Int64.self)[0]) else { return general(v, n) }
+      if isRemainder { return Loops.unary(v[0], n, type) { (a: Int64) in reciprocal.remainder(a) } }
+      return Loops.unary(v[0], n, type) { (a: Int64) in reciprocal.quotient(a) }
     }
   }
 
@@ -101,5 +113,42 @@ enum ArithmeticKernels {
     case .decimal: { v, n in Loops.unary(v[0], n, type) { (a: Int128) in 0 &- a } }
     default: nil
     }
+  }
+}
+
+/// Exact division of any Int64 by a fixed divisor of 2 or more (Granlund and Montgomery 1994, with magnitudes of at most 2^63).
+///
+/// With l = ceil(log2 d) and m = ceil(2^(63+l) / d), m < 2^64, and x * m / 2^(63+l) falls short of the next integer for every
+/// x <= 2^63, since m * d exceeds 2^(63+l) by less than d <= 2^l.
+struct Reciprocal: Sendable {
+  private let divisor: UInt64
+  private let multiplier: UInt64
+  private let shift: UInt64
+
+  /// nil for a divisor below 2, and for one so large that dividing by it is a comparison.
+  init?(_ value: Int64) {
+    guard value >= 2, value <= 1 << 61 else { return nil }
+    divisor = UInt64(value)
+    let bits = UInt64(64 - (divisor - 1).leadingZeroBitCount)
+    let power = UInt128(1) << UInt128(63 + bits)
+    multiplier = UInt64(truncatingIfNeeded: (power + UInt128(divisor) - 1) / UInt128(divisor))
+    shift = bits - 1
+  }
+
+  @inline(__always) private func divide(_ magnitude: UInt64) -> UInt64 {
+    magnitude.multipliedFullWidth(by: multiplier).high &>> shift
+  }
+
+  @inline(__always) func quotient(_ value: Int64) -> Int64 {
+    let sign = value &>> 63
+    let result = Int64(bitPattern: divide(UInt64(bitPattern: (value ^ sign) &- sign)))
+    return (result ^ sign) &- sign
+  }
+
+  @inline(__always) func remainder(_ value: Int64) -> Int64 {
+    let sign = value &>> 63
+    let magnitude = UInt64(bitPattern: (value ^ sign) &- sign)
+    let result = Int64(bitPattern: magnitude &- divide(magnitude) &* divisor)
+    return (result ^ sign) &- sign
   }
 }

@@ -89,9 +89,21 @@ enum DecimalMath {
     return signed(magnitude, isNegative, precision)
   }
 
+  /// The rounded quotient of `a * 10^shift` and `b` when 64 bits hold everything.
+  private static func smallQuotient(_ a: UInt128, _ b: UInt128, _ shift: Int) -> UInt64? {
+    guard shift >= 0, shift <= 19, let x = UInt64(exactly: a), let y = UInt64(exactly: b), y <= UInt64.max / 2 else { return nil }
+    let (dividend, overflow) = x.multipliedReportingOverflow(by: UInt64(truncatingIfNeeded: powers[shift]))
+    if overflow { return nil }
+    let (quotient, remainder) = dividend.quotientAndRemainder(dividingBy: y)
+    return remainder &* 2 >= y ? quotient &+ 1 : quotient
+  }
+
   /// The quotient at a scale; the divisor is not zero.
   static func divide(_ a: Int128, _ scaleA: Int, _ b: Int128, _ scaleB: Int, to resultScale: Int, precision: Int) -> Int128? {
     let divisor = b.magnitude
+    if let result = smallQuotient(a.magnitude, divisor, resultScale - scaleA + scaleB) {
+      return signed(UInt128(result), (a < 0) != (b < 0), precision)
+    }
     var (quotient, remainder) = a.magnitude.quotientAndRemainder(dividingBy: divisor)
     var shift = resultScale - scaleA + scaleB
     let isNegative = (a < 0) != (b < 0)

@@ -109,8 +109,8 @@ enum TextCastKernels {
     case .int16: return integers(Int16.self)
     case .int32: return integers(Int32.self)
     case .int64: return integers(Int64.self)
-    case .float32: return { v, n in strings(v, n, Float.self) { NumberText.string($0) } }
-    case .float64: return { v, n in strings(v, n, Double.self) { NumberText.string($0) } }
+    case .float32: return { v, n in written(v, n, Float.self) { NumberText.write($0, to: $1) } }
+    case .float64: return { v, n in written(v, n, Double.self) { NumberText.write($0, to: $1) } }
     case .decimal(_, let scale): return { v, n in written(v, n, Int128.self) { NumberText.write(decimal: $0, scale: scale, to: $1) } }
     case .date: return { v, n in written(v, n, Int32.self) { TimestampText.write(date: Int($0), to: $1) } }
     case .time(let precision):

@@ -67,7 +67,19 @@ enum TimeKernels {
     }
     guard let scale = TimeScale(type) else { return nil }
     if type == .date { return { v, n in Loops.unary(v[1], n, .int64) { (x: Int32) in scale.extract(unit, Int64(x)) } } }
-    return { v, n in Loops.unary(v[1], n, .int64) { (x: Int64) in scale.extract(unit, x) } }
+    guard TimeScale.isOfDay(unit) else { return { v, n in Loops.unary(v[1], n, .int64) { (x: Int64) in scale.extract(unit, x) } } }
+    return { v, n in
+      // Rows near each other are of one day.
+      var (start, value) = (Int64.max, Int64(0))
+      return Loops.unary(v[1], n, .int64) { (x: Int64) in
+        let offset = x &- start
+        if offset < 0 || offset >= scale.day {
+          start = floorDivide(x, scale.day) &* scale.day
+          value = scale.extract(unit, x)
+        }
+        return value
+      }
+    }
   }
 
   private static func add(_ unit: String, _ scale: TimeScale, _ type: DataType) -> Kernel? {

@@ -92,6 +92,11 @@ struct TimeScale: Sendable {
     }
   }
 
+  /// Whether a unit is the same for all instants of a day.
+  static func isOfDay(_ unit: String) -> Bool {
+    !["HOUR", "MINUTE", "SECOND", "MILLISECOND", "MICROSECOND", "NANOSECOND", "EPOCH"].contains(unit)
+  }
+
   /// EXTRACT of a unit.
   func extract(_ unit: String, _ value: Int64) -> Int64 {
     let ofDay = ticksOfDay(value)

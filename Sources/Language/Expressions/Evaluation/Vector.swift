@@ -115,6 +115,20 @@ extension Bitmap {
   func subtracting(_ other: Bitmap) -> Bitmap { combined(other) { $0 & ~$1 } }
   func inverted() -> Bitmap { combined(self) { ~($0 & $1) } }
 
+  /// One byte per row, 0 or 255, eight rows at a time. The buffer has room for whole groups of eight.
+  func byteMask() -> Buffer {
+    let out = Buffer(uninitialized: (count + 7) / 8 * 8)
+    let bytes = buffer.pointer(UInt8.self)
+    let places = SIMD8<UInt8>(1, 2, 4, 8, 16, 32, 64, 128)
+    let zero = SIMD8<UInt8>(repeating: 0)
+    let full = SIMD8<UInt8>(repeating: 255)
+    for i in 0..<((count + 7) / 8) {
+      let lanes = full.replacing(with: zero, where: (SIMD8<UInt8>(repeating: bytes[i]) & places) .== zero)
+      out.base.storeBytes(of: lanes, toByteOffset: i &* 8, as: SIMD8<UInt8>.self)
+    }
+    return out
+  }
+
   /// Whether every bit is set.
   var isFull: Bool { setCount == count }
 }
