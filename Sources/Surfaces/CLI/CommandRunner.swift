@@ -1,10 +1,7 @@
 import ArgumentParser
 import Dispatch
 import Foundation
-import MillraceRuntime
 import MillraceServer
-import MillraceSystemEnvironment
-import MillraceTypes
 
 /// Runs a command's body with Ctrl-C as a clean stop and errors as text on standard error.
 enum CommandRunner {

@@ -1,6 +1,5 @@
 import ArgumentParser
 import MillraceServer
-import MillraceSystemEnvironment
 
 struct DemoCommand: ParsableCommand {
   static let configuration = CommandConfiguration(

@@ -1,7 +1,5 @@
 import ArgumentParser
-import MillraceRuntime
 import MillraceServer
-import MillraceTypes
 
 /// Options of everything that runs SQL.
 struct JobOptions: ParsableArguments {

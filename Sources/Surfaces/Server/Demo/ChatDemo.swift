@@ -146,17 +146,18 @@ public struct ChatDemo {
     else {
       return ""
     }
+    let sections = [
+      CurveReport.Section(
+        title: "Will this message be answered within a minute?", question: "Notify now, or wait.", model: reply, alone: replyAlone),
+      CurveReport.Section(
+        title: "Will this conversation be rated badly?", question: "Step in early. Asked at each of its messages.", model: bad,
+        alone: badAlone),
+    ]
     let html = CurveReport.html(
-      title: "Millrace demo: live verdicts",
-      sections: [
-        .init(title: "Will this message be answered within a minute?", question: "Notify now, or wait.", model: reply, alone: replyAlone),
-        .init(
-          title: "Will this conversation be rated badly?", question: "Step in early. Asked at each of its messages.", model: bad,
-          alone: badAlone),
-      ],
-      footer:
-        "Data: BYU Chit-Chat Challenge (MIT), W. Myers, T. Etchart, N. Fulda, Conversational Scaffolding, 2020. Recompute with "
-        + "millrace_train.evaluate on the judged folder.")
+      title: "Millrace demo: live verdicts", sections: sections,
+      footer: "Data: BYU Chit-Chat Challenge (MIT), W. Myers, T. Etchart, N. Fulda, Conversational Scaffolding, 2020. "
+        + "Recompute with millrace_train.evaluate on the judged folder.")
+    try environment.files.writeDurably(Array(CurveReport.svg(sections: sections).utf8), to: path("curves.svg"))
     try environment.files.writeDurably(Array(html.utf8), to: path("report.html"))
     func row(_ name: String, _ e: Evaluation) -> String {
       let title = name.padding(toLength: 44, withPad: " ", startingAt: 0)

@@ -48,12 +48,43 @@ enum CurveReport {
       """
   }
 
+  /// All curves side by side as one picture.
+  static func svg(sections: [Section]) -> String {
+    var parts: [String] = []
+    for (row, section) in sections.enumerated() {
+      let y = 20 + row * 480
+      parts.append("<text x=\"40\" y=\"\(y + 4)\" font-size=\"16\" font-weight=\"600\">\(escaped(section.title))</text>")
+      let charts = [
+        plot("ROC", "false positive rate", "true positive rate", section.model.roc, section.alone.roc),
+        plot("Precision and recall", "recall", "precision", section.model.precisionRecall, section.alone.precisionRecall),
+      ]
+      for (column, chart) in charts.enumerated() { parts.append("<g transform=\"translate(\(column * 430) \(y + 20))\">\(chart)</g>") }
+    }
+    let height = sections.count * 480 + 30
+    return """
+      <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 860 \(height)" width="860" height="\(height)" font-family="system-ui,sans-serif" \
+      font-size="12" fill="#445"><rect width="860" height="\(height)" fill="#fff"/>
+      \(parts.joined(separator: "\n"))
+      <text x="40" y="\(height - 12)"><tspan fill="#0b6e99">with event-time features</tspan>  <tspan fill="#c0641c">message alone</tspan></text>
+      </svg>
+
+      """
+  }
+
   private static func row(_ name: String, _ style: String, _ e: Evaluation) -> String {
     "<tr><td class=\"\(style)\">\(name)</td><td>\(fixed(e.areaUnderROC))</td><td>\(fixed(e.averagePrecision))</td>"
       + "<td>\(fixed(e.precisionAtHalfRecall))</td></tr>\n"
   }
 
   private static func chart(
+    _ title: String, _ xName: String, _ yName: String, _ model: [(x: Double, y: Double)], _ alone: [(x: Double, y: Double)]
+  ) -> String {
+    "<figure><svg viewBox=\"0 0 420 420\" width=\"420\" height=\"420\" role=\"img\" aria-label=\"\(title)\">"
+      + plot(title, xName, yName, model, alone) + "</svg></figure>"
+  }
+
+  /// One pair of curves in a square of 420.
+  private static func plot(
     _ title: String, _ xName: String, _ yName: String, _ model: [(x: Double, y: Double)], _ alone: [(x: Double, y: Double)]
   ) -> String {
     func path(_ points: [(x: Double, y: Double)], _ color: String) -> String {
@@ -66,11 +97,8 @@ enum CurveReport {
       return "<path d=\"M40 \(y)H400M\(x) 20V380\" stroke=\"#dde3ea\"/><text x=\"34\" y=\"\(y)\" text-anchor=\"end\">\(p)</text>"
         + "<text x=\"\(x)\" y=\"396\" text-anchor=\"middle\">\(p)</text>"
     }
-    return """
-      <figure><figcaption>\(title)</figcaption><svg viewBox="0 0 420 420" width="420" height="420" role="img" aria-label="\(title)">
-      \(grid.joined())\(path(alone, "#c0641c"))\(path(model, "#0b6e99"))
-      <text x="220" y="414" text-anchor="middle">\(xName)</text><text x="44" y="14">\(yName)</text></svg></figure>
-      """
+    return "\(grid.joined())\(path(alone, "#c0641c"))\(path(model, "#0b6e99"))"
+      + "<text x=\"220\" y=\"414\" text-anchor=\"middle\">\(xName)</text><text x=\"44\" y=\"14\">\(title): \(yName)</text>"
   }
 
   static func fixed(_ value: Double) -> String { String(format: "%.4f", value) }
