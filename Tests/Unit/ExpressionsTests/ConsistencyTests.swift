@@ -71,6 +71,27 @@ import Testing
     cases.append(Case(name: "REGEXP_EXTRACT", types: [.text], suffix: [Evaluating.text("([a-z]+)(.*)"), Evaluating.int(1)]))
     cases.append(Case(name: "REGEXP_REPLACE", types: [.text], suffix: [Evaluating.text("[ae]"), Evaluating.text("<$0>")]))
     cases.append(Case(name: "REGEXP", types: [.text], suffix: [Evaluating.text("^a")]))
+    for name in ["LEFT", "RIGHT", "SUBSTRING"] { cases.append(Case(name: name, types: [.text, .int64])) }
+    cases.append(Case(name: "SUBSTRING", types: [.text, .int64, .int64]))
+    cases.append(Case(name: "LPAD", types: [.text, .int64, .text]))
+    cases.append(Case(name: "LOCATE", types: [.text, .text, .int64]))
+    cases.append(Case(name: "SPLIT_INDEX", types: [.text, .text, .int64]))
+    cases.append(Case(name: "CHR", types: [.int64]))
+    cases.append(Case(name: "TO_TIMESTAMP_LTZ", types: [.int64], suffix: [Evaluating.int(0)]))
+    cases.append(Case(name: "TO_TIMESTAMP_LTZ", types: [.float64], suffix: [Evaluating.int(3)]))
+    cases.append(Case(name: "FROM_UNIXTIME", types: [.int64]))
+    cases.append(Case(name: "REPEAT", types: [.text, .int64]))
+    cases.append(Case(name: "*", types: [.intervalMillis, .int64]))
+    cases.append(Case(name: "/", types: [.intervalMonths, .int64]))
+    // Of a decimal, constant digits change the result type.
+    for type in numbers where !type.isDecimal {
+      for name in ["ROUND", "TRUNCATE"] { cases.append(Case(name: name, types: [type, .int64])) }
+    }
+    for unit in TimeUnitName.counted {
+      for type in [.date, point, micros] as [DataType] {
+        cases.append(Case(name: "TIMESTAMPADD", types: [.int64, type], prefix: [Evaluating.text(unit)]))
+      }
+    }
     for unit in TimeUnitName.extracted {
       for type in [.date, point, micros] as [DataType] {
         cases.append(Case(name: "EXTRACT", types: [type], prefix: [Evaluating.text(unit)]))

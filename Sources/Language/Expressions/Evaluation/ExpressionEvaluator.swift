@@ -159,6 +159,11 @@ public final class ExpressionEvaluator {
     let values = run(batch)
     let results = roots.map { values[$0] }
     try check(results, batch)
+    for (result, expression) in zip(results, expressions) where result.isConstant {
+      guard case .variable(_, let bytes) = result.column.values, bytes.byteCount > Int(Int32.max) / batch.rowCount else { continue }
+      throw MillraceError(
+        .arithmetic, "\(expression.description.prefix(60)) is too long for a column of \(batch.rowCount) rows", hint: "use smaller batches")
+    }
     return results.map { $0.expanded(batch.rowCount) }
   }
 

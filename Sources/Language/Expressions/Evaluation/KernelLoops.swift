@@ -162,7 +162,8 @@ enum Loops {
     return boolean(result, validity: validity, faults: faults(operands))
   }
 
-  /// As `rows`, for text: `body` appends the row's text and returns whether it is not null.
+  /// As `rows`, for text: `body` appends the row's text and returns whether it is not null. Text that would not fit into a column
+  /// puts the row in fault.
   @inline(__always)
   static func text(
     _ operands: [Vector], _ rows: Int, _ type: DataType = .text, _ body: (Int, TextOutput) -> Bool
@@ -170,6 +171,7 @@ enum Loops {
     let output = TextOutput(rows: rows)
     let validity = validity(operands)
     var nulls: Buffer?
+    var collector = FaultCollector(rows)
     withExtendedLifetime(operands) {
       for i in 0..<rows {
         if let validity, !validity[i] {
@@ -181,11 +183,16 @@ enum Loops {
           output.truncate(to: start)
           markNull(i, rows, &nulls)
         }
+        if output.isTooLong {
+          output.truncate(to: start)
+          collector.mark(i)
+        }
         output.endRow()
       }
     }
-    return Vector(
+    let result = Vector(
       column: Column(type: type, count: rows, validity: without(nulls, validity, rows), values: output.values), faults: faults(operands))
+    return adding(collector.faults("a text is too long for a column: more than 16 MiB by one function, or 2 GiB in a batch"), to: result)
   }
 
   static func markNull(_ row: Int, _ rows: Int, _ nulls: inout Buffer?) {
@@ -263,7 +270,16 @@ final class TextOutput {
     text.withUTF8 { append($0) }
   }
 
-  func truncate(to count: Int) { byteCount = count }
+  func truncate(to count: Int) {
+    byteCount = count
+    isRefused = false
+  }
+
+  /// Called instead of appending a text that is longer than `textBytesMax`.
+  func refuse() { isRefused = true }
+  private var isRefused = false
+  static let textBytesMax = 1 << 24
+  var isTooLong: Bool { isRefused || byteCount > Int(Int32.max) }
 
   @inline(__always) func endRow() {
     row &+= 1

@@ -173,7 +173,7 @@ enum MathKernels {
     if digits == 0 { return value.rounded(isTruncating ? .towardZero : .toNearestOrAwayFromZero) }
     if digits > 30 { return value }
     if digits < 0 {
-      let unit = pow(10, Double(min(400, -digits)))
+      let unit = pow(10, Double(-max(-400, digits)))
       return unit.isInfinite ? 0 : (value / unit).rounded(isTruncating ? .towardZero : .toNearestOrAwayFromZero) * unit
     }
     // All digits of a double beyond 2^53 stand before the point.

@@ -59,9 +59,11 @@ enum TextKernels {
         let (a, times) = (TextLane(v[0]), Lane<Int64>(v[1]))
         return Loops.text(v, n) { i, out in
           let slice = a[i]
-          // A row's text stays far below the 2 GiB that a column can address.
-          let limit = slice.count == 0 ? 0 : Int64((1 << 24) / slice.count)
-          for _ in 0..<max(0, min(times[i], limit)) { out.append(slice) }
+          if times[i] > 0 && slice.count > 0 && times[i] > Int64(TextOutput.textBytesMax / slice.count) {
+            out.refuse()
+          } else if times[i] > 0 && slice.count > 0 {
+            for _ in 0..<times[i] { out.append(slice) }
+          }
           return true
         }
       }
@@ -216,8 +218,12 @@ enum TextKernels {
     return Loops.text(v, n) { i, out in
       let (slice, fill) = (a[i], pad[i])
       if length[i] < 0 || fill.count == 0 { return false }
-      let wanted = Int(min(length[i], 1 << 24))
+      let wanted = Int(length[i])
       let total = UTF8Slices.count(slice)
+      if wanted - total > TextOutput.textBytesMax / 4 {
+        out.refuse()
+        return true
+      }
       if total >= wanted {
         out.append(UTF8Slices.slice(slice, 0..<UTF8Slices.offset(slice, ofCodePoint: wanted)))
         return true
