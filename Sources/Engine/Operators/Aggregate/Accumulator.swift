@@ -47,6 +47,8 @@ struct StateRows {
 class Accumulator {
   let offset: Int
   var wordCount: Int { 0 }
+  /// The words are the whole state: clearing them clears it, and merging many groups costs no memory beside the rows.
+  var isAllInWords: Bool { false }
 
   init(offset: Int) { self.offset = offset }
 

@@ -88,13 +88,18 @@ final class AggregateTable {
   private let words: DenseArray<Int64>
   private let mask = DenseArray<UInt8>(fill: 0, capacity: 4096)
   private let filterMask = DenseArray<UInt8>(fill: 0, capacity: 4096)
+  private let newIDs = DenseArray<Int32>(fill: 0, capacity: 4096)
   private var arrival: UInt64 = 0
 
   init(_ layout: AggregateLayout) throws(MillraceError) {
     accumulators = try layout.makeAccumulators()
     stride = 1 + accumulators.reduce(0) { $0 + $1.wordCount }
     words = DenseArray(fill: 0, capacity: 64 * stride)
+    isAllInWords = accumulators.allSatisfy(\.isAllInWords)
   }
+
+  /// Every state is words alone: see `Accumulator.isAllInWords`.
+  let isAllInWords: Bool
 
   private var rows: StateRows { StateRows(base: words.base, stride: stride) }
 
@@ -103,14 +108,15 @@ final class AggregateTable {
 
   @inline(__always) func rowCount(_ id: Int32) -> Int64 { words.base[Int(id) &* stride] }
 
-  /// Takes in `count` rows, row i of group `ids[i]`. `firstSeen` is called for each group that had no rows before.
+  /// Takes in `count` rows, row i of group `ids[i]`. `firstSeen` gets the groups that had no rows before.
   func update(
     _ ids: UnsafePointer<Int32>, _ count: Int, _ input: AggregateArguments, weights: Column?, times: Column?, order: Column?,
-    firstSeen: (Int32) -> Void
+    firstSeen: (UnsafeBufferPointer<Int32>) -> Void
   ) throws(MillraceError) {
     let rows = rows
     let weightValues = weights?.pointer(Int64.self)
-    countRows(ids, count, weightValues, firstSeen)
+    let new = countRows(ids, count, weightValues)
+    if new > 0 { firstSeen(UnsafeBufferPointer(start: newIDs.base, count: new)) }
     for (index, accumulator) in accumulators.enumerated() {
       let argument = input.arguments[index]
       let prepared = AggregateInput(
@@ -122,21 +128,36 @@ final class AggregateTable {
     withExtendedLifetime((weights, times, order)) {}
   }
 
-  private func countRows(
-    _ ids: UnsafePointer<Int32>, _ count: Int, _ weights: UnsafePointer<Int64>?, _ firstSeen: (Int32) -> Void
-  ) {
-    let (base, stride) = (words.base, stride)
+  /// Adds to the groups' row counts. Groups that had none are left in `newIDs`; gives their number.
+  private func countRows(_ ids: UnsafePointer<Int32>, _ count: Int, _ weights: UnsafePointer<Int64>?) -> Int {
+    newIDs.grow(to: count + 1)
+    let (base, stride, new) = (words.base, stride, newIDs.base)
     let distance = IntegerKeyTable.prefetchDistance
     let ahead = max(0, count &- distance)
-    var i = 0
-    while i < count {
+    var found = 0
+    for i in 0..<count {
       if i < ahead { millrace_prefetch_write(base + Int(ids[i &+ distance]) &* stride) }
       let row = base + Int(ids[i]) &* stride
       let old = row[0]
-      if old == 0 { firstSeen(ids[i]) }
+      new[found] = ids[i]
+      found &+= old == 0 ? 1 : 0
       row[0] = old &+ (weights?[i] ?? 1)
-      i &+= 1
     }
+    return found
+  }
+
+  /// Appends those of `ids` that have rows to `out`, which has room for all of them; gives their number.
+  func copyPresent(_ ids: UnsafeBufferPointer<Int32>, into out: UnsafeMutablePointer<Int32>) -> Int {
+    let (base, stride) = (words.base, stride)
+    let distance = IntegerKeyTable.prefetchDistance
+    let ahead = max(0, ids.count &- distance)
+    var found = 0
+    for i in 0..<ids.count {
+      if i < ahead { millrace_prefetch(base + Int(ids[i &+ distance]) &* stride) }
+      out[found] = ids[i]
+      found &+= base[Int(ids[i]) &* stride] != 0 ? 1 : 0
+    }
+    return found
   }
 
   /// Bytes that are non-zero where the filter is true and the argument is there; nil when that is everywhere.
@@ -197,6 +218,9 @@ final class AggregateTable {
       return columns
     }
   }
+
+  /// Makes every group as good as new, where the words are the whole state.
+  func resetWords() { words.reset() }
 
   /// Makes groups as good as new.
   func clear(_ ids: [Int32]) {

@@ -4,6 +4,7 @@ import MillraceTypes
 /// COUNT of the rows that count.
 final class CountAccumulator: Accumulator {
   override var wordCount: Int { 1 }
+  override var isAllInWords: Bool { true }
 
   override func update(_ rows: StateRows, _ ids: UnsafePointer<Int32>, _ count: Int, _ input: AggregateInput) {
     let offset = offset
@@ -29,6 +30,8 @@ final class CountAccumulator: Accumulator {
 
 /// COUNT(*) without a filter: the number of rows that the table keeps anyway.
 final class RowCountAccumulator: Accumulator {
+  override var isAllInWords: Bool { true }
+
   override func result(_ rows: StateRows, _ ids: UnsafePointer<Int32>, _ count: Int) -> Column {
     let out = Buffer(uninitialized: count * 8)
     let target = out.pointer(Int64.self)
@@ -44,6 +47,7 @@ final class IntegerSumAccumulator: Accumulator {
   private let counts: Bool
   private let widening = WideningBuffer()
   override var wordCount: Int { counts ? 2 : 1 }
+  override var isAllInWords: Bool { true }
 
   init(offset: Int, type: DataType, counts: Bool) {
     self.type = type
@@ -71,9 +75,11 @@ final class IntegerSumAccumulator: Accumulator {
     _ rows: StateRows, _ ids: UnsafePointer<Int32>, from other: Accumulator, _ otherRows: StateRows, _ otherIDs: UnsafePointer<Int32>,
     _ count: Int
   ) {
-    let offset = offset
-    for w in 0..<wordCount {
-      for i in 0..<count { rows.row(ids[i], offset)[w] &+= otherRows.row(otherIDs[i], offset)[w] }
+    let (offset, counts) = (offset, counts)
+    for i in 0..<count {
+      let (row, from) = (rows.row(ids[i], offset), otherRows.row(otherIDs[i], offset))
+      row[0] &+= from[0]
+      if counts { row[1] &+= from[1] }
     }
   }
 
@@ -102,6 +108,7 @@ final class WideIntegerAccumulator: Accumulator {
   private let kind: Result
   private let widening = WideningBuffer()
   override var wordCount: Int { 4 }
+  override var isAllInWords: Bool { true }
 
   init(offset: Int, type: DataType, kind: Result) {
     self.type = type

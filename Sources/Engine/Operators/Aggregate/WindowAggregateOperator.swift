@@ -19,6 +19,8 @@ public final class WindowAggregateOperator: Operator {
   private let inputs: AggregateInputs
   private let panes: WindowPanes
   private let layout: AggregateLayout
+  /// Where the panes of a window come together.
+  private let merged: AggregateTable
   private let timeName: String
   private let timeType: DataType
   private var scratchIDs: [Int32] = []
@@ -31,7 +33,7 @@ public final class WindowAggregateOperator: Operator {
     grid = try WindowGrid(spec.kind)
     inputs = try AggregateInputs(keys: spec.keys, calls: spec.aggregates, inputTypes: inputSchema.fields.map(\.type))
     layout = AggregateLayout(calls: spec.aggregates, retracts: false)
-    _ = try layout.makeAccumulators()
+    merged = try AggregateTable(layout)
     panes = WindowPanes(keyTypes: inputs.keyTypes, layout: layout, maxParallelism: context.maxParallelism)
     timeName = inputSchema.fields[spec.timeColumn].name
     timeType = inputSchema.fields[spec.timeColumn].type
@@ -40,7 +42,7 @@ public final class WindowAggregateOperator: Operator {
   public func process(_ batch: Batch, port: Int, into output: inout OperatorOutput) throws(MillraceError) {
     let count = batch.rowCount
     guard count > 0 else { return }
-    if let weights = batch.weights?.pointer(Int64.self), (0..<count).contains(where: { weights[$0] < 0 }) {
+    if let weights = batch.weights?.pointer(Int64.self), (0..<count).contains(where: { weights[$0] < 1 }) {
       throw Accumulator.cannotRetract("a window aggregate")
     }
     let (keys, arguments) = try inputs.evaluate(batch)
@@ -124,36 +126,59 @@ public final class WindowAggregateOperator: Operator {
     let start = end &- grid.size
     let parts = panes.panes.filter { $0.start >= start && $0.start < end }
     for part in parts { part.table.grow(to: panes.index.idBound) }
-    guard !parts.isEmpty else { return }
-    var chunk: [Int32] = []
-    chunk.reserveCapacity(context.batchRows)
-    // A window of one pane is read in place; the others are merged, a chunk of keys at a time.
-    let merged = parts.count == 1 ? nil : try AggregateTable(layout)
-    merged?.grow(to: context.batchRows)
-    let slots = (0..<Int32(truncatingIfNeeded: context.batchRows)).map { $0 }
-    for id in panes.sortedIDs() {
-      if parts.contains(where: { $0.table.rowCount(id) != 0 }) { chunk.append(id) }
-      if chunk.count == context.batchRows {
-        output.emit(try rows(chunk, slots, parts, merged, start, end))
-        chunk.removeAll(keepingCapacity: true)
-      }
+    guard let first = parts.first else { return }
+    // A window of one pane is read in place. Plain states are merged for all keys in one sequential sweep; states that
+    // own memory, a chunk of keys at a time.
+    if parts.count == 1 {
+      try emit(from: first.table, start, end, into: &output)
+    } else if merged.isAllInWords {
+      try panes.merge(parts, into: merged)
+      try emit(from: merged, start, end, into: &output)
+      merged.resetWords()
+    } else {
+      try emitChunks(parts, start, end, into: &output)
     }
-    if !chunk.isEmpty { output.emit(try rows(chunk, slots, parts, merged, start, end)) }
   }
 
-  private func rows(
-    _ ids: [Int32], _ slots: [Int32], _ parts: [WindowPanes.Pane], _ merged: AggregateTable?, _ start: Int64, _ end: Int64
-  ) throws(MillraceError) -> Batch {
-    let count = ids.count
-    var results: [Column]
-    if let merged {
-      let slots = Array(slots[..<count])
-      for part in parts { try merged.merge(slots, from: part.table, ids) }
-      results = try merged.results(slots)
-      merged.clear(slots)
-    } else {
-      results = try parts[0].table.results(ids)
+  /// Emits the keys that have rows in a table by key id, in canonical order, a batch at a time.
+  private func emit(from table: AggregateTable, _ start: Int64, _ end: Int64, into output: inout OperatorOutput) throws(MillraceError) {
+    let sorted = panes.sortedIDs()
+    var ids: [Int32] = []
+    var at = 0
+    while at < sorted.count {
+      // As many keys as still fit: some of them may have no rows in this window.
+      let part = at..<min(sorted.count, at + context.batchRows - ids.count)
+      let present = [Int32](unsafeUninitializedCapacity: part.count + 1) { out, count in
+        guard let base = out.baseAddress else { return }
+        count = sorted.withUnsafeBufferPointer { table.copyPresent(UnsafeBufferPointer(rebasing: $0[part]), into: base) }
+      }
+      if ids.isEmpty { ids = present } else { ids.append(contentsOf: present) }
+      at = part.upperBound
+      if ids.count == context.batchRows || at == sorted.count {
+        if !ids.isEmpty { output.emit(try rows(ids, try table.results(ids), start, end)) }
+        ids = []
+      }
     }
+  }
+
+  private func emitChunks(
+    _ parts: [WindowPanes.Pane], _ start: Int64, _ end: Int64, into output: inout OperatorOutput
+  ) throws(MillraceError) {
+    let slots = Array(0..<Int32(truncatingIfNeeded: context.batchRows))
+    merged.grow(to: context.batchRows)
+    let present = panes.sortedIDs().filter { id in parts.contains { $0.table.rowCount(id) != 0 } }
+    for from in stride(from: 0, to: present.count, by: context.batchRows) {
+      let ids = Array(present[from..<min(present.count, from + context.batchRows)])
+      let slots = Array(slots[..<ids.count])
+      for part in parts { try merged.merge(slots, from: part.table, ids) }
+      let results = try merged.results(slots)
+      merged.clear(slots)
+      output.emit(try rows(ids, results, start, end))
+    }
+  }
+
+  private func rows(_ ids: [Int32], _ results: [Column], _ start: Int64, _ end: Int64) throws(MillraceError) -> Batch {
+    let count = ids.count
     let keys = try panes.index.keyColumns(ids)
     let time = end &- Self.endToTimeMicros
     let columns = zip(spec.outputs, spec.schema.fields).map { place, field -> Column in

@@ -21,6 +21,8 @@ final class WindowPanes {
   /// Per key: panes that have rows of it.
   private let paneCounts = DenseArray<Int32>(fill: 0)
   private var order = SortedKeys()
+  /// A table of a pane that is gone, to be used again.
+  private var spare: AggregateTable?
 
   init(keyTypes: [DataType], layout: AggregateLayout, maxParallelism: Int) {
     index = KeyIndex(types: keyTypes, maxParallelism: maxParallelism)
@@ -31,7 +33,10 @@ final class WindowPanes {
     if let last = panes.last, last.start == start { return last }
     let place = panes.firstIndex { $0.start >= start } ?? panes.count
     if place < panes.count && panes[place].start == start { return panes[place] }
-    let pane = Pane(start: start, table: try AggregateTable(layout))
+    let table: AggregateTable
+    if let spare { table = spare } else { table = try AggregateTable(layout) }
+    spare = nil
+    let pane = Pane(start: start, table: table)
     panes.insert(pane, at: place)
     return pane
   }
@@ -50,10 +55,13 @@ final class WindowPanes {
     paneCounts.grow(to: index.idBound)
   }
 
-  private func seen(_ pane: Pane, _ id: Int32) {
-    pane.ids.append(id)
-    paneCounts.base[Int(id)] &+= 1
-    if paneCounts.base[Int(id)] == 1 { order.insert(id) }
+  private func seen(_ pane: Pane, _ ids: UnsafeBufferPointer<Int32>) {
+    pane.ids.append(contentsOf: ids)
+    let counts = paneCounts.base
+    for id in ids {
+      counts[Int(id)] &+= 1
+      if counts[Int(id)] == 1 { order.insert(id) }
+    }
   }
 
   /// Every key with rows in some pane, in canonical order.
@@ -70,9 +78,25 @@ final class WindowPanes {
           gone.append(id)
         }
       }
+      if first.table.isAllInWords {
+        first.table.resetWords()
+        spare = first.table
+      }
       panes.removeFirst()
     }
     index.remove(gone)
+  }
+
+  /// The groups of some panes put together, by key id, in `target`.
+  ///
+  /// Ids are taken in their own order, so memory is read and written in sequence; groups without rows add nothing.
+  func merge(_ parts: [Pane], into target: AggregateTable) throws(MillraceError) {
+    let bound = index.idBound
+    target.grow(to: bound)
+    for start in stride(from: 0, to: bound, by: 4096) {
+      let ids = Array(Int32(truncatingIfNeeded: start)..<Int32(truncatingIfNeeded: min(bound, start + 4096)))
+      for part in parts { try target.merge(ids, from: part.table, ids) }
+    }
   }
 
   // MARK: snapshots
@@ -110,7 +134,7 @@ final class WindowPanes {
         present.append(ids[position])
       }
       try pane.table.read(present, from: &reader)
-      for id in present { seen(pane, id) }
+      present.withUnsafeBufferPointer { seen(pane, $0) }
     }
   }
 }

@@ -96,6 +96,7 @@ public final class KeyIndex {
 
   /// Encoded keys of ids, each after `prefix`: a BYTES column.
   public func encodedKeys(_ ids: [Int32], prefix: [UInt8] = []) -> Column {
+    if case .integer(let table) = storage, table.nullID < 0 { return encodedIntegers(table, ids, prefix) }
     var bytes: [UInt8] = []
     bytes.reserveCapacity(ids.count * (prefix.count + 9))
     var offsets: [Int32] = [0]
@@ -108,14 +109,32 @@ public final class KeyIndex {
     return Column(type: .bytes, count: ids.count, values: .variable(offsets: Buffer(offsets), bytes: Buffer(bytes)))
   }
 
+  /// The same for integers without a null: all of one length.
+  private func encodedIntegers(_ table: IntegerKeyTable, _ ids: [Int32], _ prefix: [UInt8]) -> Column {
+    let (count, width) = (ids.count, prefix.count + 9)
+    let offsets = Buffer(uninitialized: (count + 1) * 4)
+    let bytes = Buffer(uninitialized: count * width)
+    let starts = offsets.pointer(Int32.self)
+    var at = bytes.base
+    for i in 0...count { starts[i] = Int32(truncatingIfNeeded: i &* width) }
+    for id in ids {
+      for (i, byte) in prefix.enumerated() { at.storeBytes(of: byte, toByteOffset: i, as: UInt8.self) }
+      at.storeBytes(of: 2, toByteOffset: prefix.count, as: UInt8.self)
+      let key = (UInt64(bitPattern: table.key(ofID: id)) ^ (1 << 63)).bigEndian
+      at.storeBytes(of: key, toByteOffset: prefix.count &+ 1, as: UInt64.self)
+      at += width
+    }
+    return Column(type: .bytes, count: count, values: .variable(offsets: offsets, bytes: bytes))
+  }
+
   /// The keys of ids as columns of the index's types. Values are canonical: 0.0 for -0.0, one NaN.
   public func keyColumns(_ ids: [Int32]) throws(MillraceError) -> [Column] {
     guard case .integer(let table) = storage else { return try KeyDecoder.columns(encodedKeys(ids), types: types) }
-    let builder = ColumnBuilder(types[0], capacity: ids.count)
-    for id in ids {
-      if id == table.nullID { builder.appendNull() } else { builder.append(integer: table.key(ofID: id)) }
+    var result = ResultBuilder(types[0], count: ids.count)
+    for (row, id) in ids.enumerated() {
+      if id == table.nullID { result.setNull(row) } else { result.set(integer: table.key(ofID: id), row) }
     }
-    return [builder.finish()]
+    return [result.finish()]
   }
 
   /// Forgets keys; their ids may be handed out again.
@@ -144,34 +163,39 @@ public final class KeyIndex {
     switch storage {
     case .integer(let table):
       let null = table.nullID
-      return ids.sorted { a, b in
-        if a == null || b == null { return a == null && b != null }
-        return table.key(ofID: a) < table.key(ofID: b)
-      }
+      let others = null < 0 ? ids : ids.filter { $0 != null }
+      let sorted = RadixSort.sorted(others, keys: others.map { table.key(ofID: $0) })
+      return (others.count < ids.count ? [null] : []) + sorted
     case .bytes(let table):
       return ids.sorted { Self.precedes(table.key(ofID: $0), table.key(ofID: $1)) }
     }
   }
 
-  /// Two lists in canonical order as one.
-  func merged(_ a: [Int32], _ b: [Int32]) -> [Int32] {
-    if a.isEmpty { return b }
-    if b.isEmpty { return a }
+  /// Two lists in canonical order as one; cheap when one of them is short.
+  func merged(_ long: [Int32], _ short: [Int32]) -> [Int32] {
+    if long.count < short.count { return merged(short, long) }
+    if short.isEmpty { return long }
     var out: [Int32] = []
-    out.reserveCapacity(a.count + b.count)
-    var i = 0
-    var j = 0
-    while i < a.count && j < b.count {
-      if precedes(b[j], a[i]) {
-        out.append(b[j])
-        j += 1
-      } else {
-        out.append(a[i])
-        i += 1
+    out.reserveCapacity(long.count + short.count)
+    var at = 0
+    for id in short {
+      // Double the stride until past the id, then halve it.
+      var stride = 1
+      var low = at
+      while low + stride < long.count && precedes(long[low + stride], id) {
+        low += stride
+        stride *= 2
       }
+      var high = min(long.count, low + stride)
+      while low < high {
+        let middle = (low + high) / 2
+        if precedes(long[middle], id) { low = middle + 1 } else { high = middle }
+      }
+      out.append(contentsOf: long[at..<low])
+      out.append(id)
+      at = low
     }
-    out.append(contentsOf: a[i...])
-    out.append(contentsOf: b[j...])
+    out.append(contentsOf: long[at...])
     return out
   }
 
