@@ -102,6 +102,15 @@ import Testing
     #expect(try Evaluating.sql("REGEXP_REPLACE", text("john smith"), text("(\\w+) (\\w+)"), text("$2, $1")) == "'smith, john'")
   }
 
+  @Test func digests() throws {
+    #expect(try Evaluating.sql("MD5", text("")) == "'d41d8cd98f00b204e9800998ecf8427e'")
+    #expect(try Evaluating.sql("MD5", text("The quick brown fox jumps over the lazy dog")) == "'9e107d9d372bb6826bd81d3542a419d6'")
+    #expect(try Evaluating.sql("SHA256", text("abc")) == "'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad'")
+    #expect(
+      try Evaluating.sql("SHA256", text("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq"))
+        == "'248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1'")
+  }
+
   @Test func likeAgainstAnObviousMatcher() throws {
     var random = SeededRandom(9)
     let letters = ["a", "b", "%", "_", "ä", "\\"]

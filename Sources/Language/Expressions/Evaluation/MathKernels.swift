@@ -36,6 +36,8 @@ enum MathKernels {
     return kernel.map { KernelTable.strict(type, $0) }
   }
 
+  static func sine(_ x: Double) -> Double { sin(x) }
+
   private static func double(_ name: String, _ count: Int) -> Kernel? {
     func one(_ body: @escaping @Sendable (Double) -> Double) -> Kernel { { v, n in Loops.unary(v[0], n, .float64, body) } }
     func two(_ body: @escaping @Sendable (Double, Double) -> Double) -> Kernel { { v, n in Loops.binary(v[0], v[1], n, .float64, body) } }

@@ -22,6 +22,8 @@ enum TextKernels {
           end = start
         }
       }
+    case ("MD5", 1): return digest { MessageDigest.md5($0) }
+    case ("SHA256", 1): return digest { MessageDigest.sha256($0) }
     case ("TRIM", _): return trim(leading: true, trailing: true)
     case ("LTRIM", _): return trim(leading: true, trailing: false)
     case ("RTRIM", _): return trim(leading: false, trailing: true)
@@ -86,6 +88,16 @@ enum TextKernels {
       return Loops.text([v[0]], n) { i, out in
         body(a[i], out)
         return true
+      }
+    }
+  }
+
+  /// A digest in hexadecimal digits.
+  private static func digest(_ body: @escaping @Sendable (Bytes) -> [UInt8]) -> Kernel {
+    map { slice, out in
+      for byte in body(slice) {
+        out.append(MessageDigest.hexDigits[Int(byte >> 4)])
+        out.append(MessageDigest.hexDigits[Int(byte & 15)])
       }
     }
   }

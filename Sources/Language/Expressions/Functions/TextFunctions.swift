@@ -51,5 +51,7 @@ enum TextFunctions {
       "REGEXP_EXTRACT", "REGEXP_EXTRACT(STRING, pattern [, group])", [.text, .text, .integer], optional: 1, isNullable: true,
       returns: .text),
     ScalarFunction("REGEXP_REPLACE", "REGEXP_REPLACE(STRING, pattern, replacement)", [.text, .text, .text], returns: .text),
+    ScalarFunction("MD5", "MD5(STRING or BYTES)", [.textOrBytes], returns: .text),
+    ScalarFunction("SHA256", "SHA256(STRING or BYTES)", [.textOrBytes], returns: .text),
   ]
 }
