@@ -33,6 +33,7 @@ public struct ChatDemo {
 
   /// Runs all steps; keeps everything under the directory.
   public func run() throws(MillraceError) {
+    let begin = environment.clock.monotonicNanos
     let installation = Installation(environment)
     let trainer = try Trainer(environment: environment)
     let sql = try installation.example("chat/features.sql")
@@ -43,10 +44,7 @@ public struct ChatDemo {
     stage.say("Features are defined in \(sql)\n")
 
     stage.heading(1, "258,145 messages of a chat service: history is the first 70% by time, the rest will come live")
-    let wheel = FilePath.join(installation.data, "chitchat_dataset-0.9.0-py3-none-any.whl")
-    let summary = try trainer.run(
-      "millrace_chat.convert",
-      ["--wheel", wheel, "--out", path("events"), "--split", "0.7", "--partitions", "2", "--disorder-seconds", "4", "--seed", "7"])
+    let summary = try convertedEvents(installation, trainer)
     let split = try stage.value("split_at", in: summary)
     try arrangeStreams()
     stage.say("   live from \(split); two partitions, each event up to 4 s out of order\n")
@@ -63,9 +61,9 @@ public struct ChatDemo {
 
     stage.heading(3, "Training: XGBoost on what was known before the live part, written as ONNX with its contract")
     let models = try trainModels(trainer, split: split, definitions: sql)
-    for (key, model) in models { values[key] = model.path }
-    values["reply_version"] = "reply@" + (models["reply_model"]?.version ?? "")
-    values["bad_version"] = "bad_conversation@" + (models["bad_model"]?.version ?? "")
+    for (key, model) in models { values[String(key.dropFirst(2))] = model.path }
+    values["reply_version"] = "reply@" + (models["1 reply_model"]?.version ?? "")
+    values["bad_version"] = "bad_conversation@" + (models["2 bad_model"]?.version ?? "")
     stage.say(stage.indented(try ModelStore(environment: environment, folder: path("models")).listing()))
 
     stage.heading(4, "Live: the same SQL over the stream, scored in the graph by both models")
@@ -92,7 +90,7 @@ public struct ChatDemo {
     stage.say(
       """
 
-      Everything is in \(directory): training/ (Parquet), models/ (ONNX), verdicts/ and judged/ (JSON lines), report.html.
+      \(String(format: "%.0f", Double(environment.clock.monotonicNanos - begin) / 1e9)) s in all. Everything is in \(directory): training/ (Parquet), models/ (ONNX), verdicts/ and judged/ (JSON lines), report.html.
       Next: open \(path("report.html")), change a window in \(sql) and run again,
       or ask your own question:  millrace sql -D verdicts=\(path("verdicts")) -f your.sql
 
@@ -100,6 +98,28 @@ public struct ChatDemo {
     guard parity.bitsDifferent == 0, parity.rowsMissing == 0 else {
       throw MillraceError(.invalidInput, "live features differ from their backfill", subject: directory)
     }
+  }
+
+  /// The wheel's events as JSON lines under `events/`: converted once, then kept in the cache under a name that says how.
+  /// Returns what the converter said.
+  private func convertedEvents(_ installation: Installation, _ trainer: Trainer) throws(MillraceError) -> String {
+    let wheel = FilePath.join(installation.data, "chitchat_dataset-0.9.0-py3-none-any.whl")
+    let options = ["--split", "0.7", "--partitions", "2", "--disorder-seconds", "4", "--seed", "7"]
+    let converter = try stage.sha256(FilePath.join(installation.home, "python/millrace_chat/convert.py"))
+    let kept = FilePath.join(installation.data, "chat-\(converter.prefix(12))" + options.joined())
+    let summary = FilePath.join(kept, "summary.json")
+    if try environment.files.info(summary) == nil {
+      let said = try trainer.run("millrace_chat.convert", ["--wheel", wheel, "--out", kept] + options)
+      try environment.files.writeDurably(Array(said.utf8), to: summary)
+    }
+    for name in ["messages", "ratings"] {
+      for file in ["history/\(name).jsonl", "live/\(name)/0.jsonl", "live/\(name)/1.jsonl"] {
+        let target = path("events/" + file)
+        try environment.files.makeFolder(FilePath.folder(of: target))
+        try stage.copy(FilePath.join(kept, file), to: target)
+      }
+    }
+    return String(decoding: try environment.files.readAll(summary), as: UTF8.self)
   }
 
   /// Lays history and live partitions side by side, so that one table reads both.
@@ -125,10 +145,11 @@ public struct ChatDemo {
     }
     return try stage.parallel(
       [
-        "reply_model": request("reply", "answered", "answer_known_at", Self.features),
-        "bad_model": request("bad_conversation", "rated_badly", "rating_known_at", Self.features),
-        "reply_alone_model": request("reply_alone", "answered", "answer_known_at", Self.messageAlone),
-        "bad_alone_model": request("bad_alone", "rated_badly", "rating_known_at", Self.messageAlone),
+        // The larger models begin first: names are taken in order.
+        "1 reply_model": request("reply", "answered", "answer_known_at", Self.features),
+        "2 bad_model": request("bad_conversation", "rated_badly", "rating_known_at", Self.features),
+        "3 reply_alone_model": request("reply_alone", "answered", "answer_known_at", Self.messageAlone),
+        "4 bad_alone_model": request("bad_alone", "rated_badly", "rating_known_at", Self.messageAlone),
       ]
     ) { request throws(MillraceError) in try trainer.train(request) }
   }
