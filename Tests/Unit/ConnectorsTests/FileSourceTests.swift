@@ -150,6 +150,16 @@ import Testing
     #expect(message { _ = try source.open(source.splits()[0], from: [1, 2]) }.contains("stored bytes end early"))
   }
 
+  @Test func aComputedColumnThatFailsSaysBetweenWhichLines() throws {
+    let test = TestEnvironment()
+    test.files.put("in.csv", "1\nx\n")
+    let number = Expression(.cast(.column(0, Field("t", .text)), isTry: false), type: .int64, isNullable: true)
+    let table = TableDefinition(
+      name: "t", schema: Schema([Field("t", .text), Field("n", .int64)]), computed: [nil, number],
+      options: ["connector": "filesystem", "path": "in.csv", "format": "csv"])
+    #expect(message { _ = try test.rows(table) }.hasPrefix("in.csv:1-2"))
+  }
+
   @Test func urlsArePaths() throws {
     let test = TestEnvironment()
     test.files.put("/data/a b.json", "{\"id\":1,\"at\":\"1970-01-01 00:00:00\"}")

@@ -113,7 +113,16 @@ final class RowStamper {
 
   private func evaluate(_ rows: DecodedRows) throws(MillraceError) -> [Column] {
     guard let evaluator else { return [] }
-    return try evaluator.evaluate(Batch(schema: neededSchema, columns: rows.columns, rowCount: rows.rowCount))
+    do {
+      return try evaluator.evaluate(Batch(schema: neededSchema, columns: rows.columns, rowCount: rows.rowCount))
+    } catch {
+      // The evaluator knows columns, not places: say at least between which lines the row is.
+      var error = error
+      let lines = rows.lines.pointer(Int64.self)
+      let place = "\(name):\(lines[0])" + (rows.rowCount > 1 ? "-\(lines[rows.rowCount - 1])" : "")
+      error.subject = error.subject.map { "\(place): \($0)" } ?? place
+      throw error
+    }
   }
 
   private func column(_ index: Int, _ rows: DecodedRows, _ computedColumns: [Column]) -> Column? {

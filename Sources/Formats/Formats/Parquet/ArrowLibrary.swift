@@ -93,6 +93,9 @@ public final class ArrowLibrary: Sendable {
     let text = lastError().map { String(cString: $0) } ?? "status \(status)"
     let message = "\(what): \(text)"
     switch status {
+    case -2 where text.contains("[errno 28]"):
+      return MillraceError(
+        .fileFailed, "\(what): the disk is full", subject: path, hint: "free some space or choose another folder", isRetryable: true)
     case -2:
       return MillraceError(.fileFailed, message, subject: path, hint: "check the path, its permissions and the space on the disk")
     case -3: return MillraceError(.malformedRow, message, subject: path, hint: "check that it is a whole Parquet file")
