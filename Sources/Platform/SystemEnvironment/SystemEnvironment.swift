@@ -1,5 +1,6 @@
 import MillraceEnvironment
 import MillraceTypes
+import Synchronization
 
 #if canImport(Glibc)
   import Glibc
@@ -76,9 +77,21 @@ public struct SystemRandomSource: RandomSource {
   }
 }
 
-/// Standard output and standard error, unbuffered. What cannot be written (a closed pipe) is dropped.
+/// Standard output and standard error, unbuffered. What cannot be written (a full disk) is dropped; `outputFailure` then tells.
 public struct SystemConsole: Console {
+  /// errno of the first write to standard output that failed.
+  private static let failedWrite = Atomic<Int32>(0)
+
   public init() {}
+
+  /// Why standard output of this process is not whole; nil when it is.
+  public static var outputFailure: MillraceError? {
+    let code = failedWrite.load(ordering: .relaxed)
+    return code == 0 ? nil : .file("write", "standard output", errno: code)
+  }
+
+  public func isTerminal(_ stream: ConsoleStream) -> Bool { isatty(stream == .output ? 1 : 2) == 1 }
+
   public func write(_ bytes: UnsafeRawBufferPointer, to stream: ConsoleStream) {
     let descriptor: Int32 = stream == .output ? 1 : 2
     var rest = bytes
@@ -91,7 +104,9 @@ public struct SystemConsole: Console {
         let count = Darwin.write(descriptor, base, rest.count)
       #endif
       if count < 0 {
-        if errno == EINTR { continue }
+        let code = errno
+        if code == EINTR { continue }
+        if stream == .output { _ = Self.failedWrite.compareExchange(expected: 0, desired: code, ordering: .relaxed) }
         return
       }
       rest = UnsafeRawBufferPointer(rebasing: rest[count...])

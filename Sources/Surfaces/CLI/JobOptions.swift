@@ -29,31 +29,35 @@ struct JobOptions: ParsableArguments {
 
   @Option(
     name: .customShort("D"), parsing: .singleValue,
-    help: "KEY=VALUE: replaces ${KEY} in the SQL text, or sets a configuration key such as parallelism.default.")
+    help: "KEY=VALUE: replaces ${KEY} in the SQL text; a KEY with a dot is a setting, such as parallelism.default.")
   var definitions: [String] = []
 
-  func configured() throws -> SessionOptions {
-    var options = SessionOptions()
-    options.job.parallelism = parallelism
-    guard batchRows > 0 else { throw ValidationError("--batch-rows must be at least 1.") }
-    options.job.batchRows = batchRows
-    options.job.checkpointDirectory = checkpointDir
+  func validate() throws {
+    guard (1...32768).contains(parallelism) else { throw ValidationError("--parallelism must be from 1 to 32768.") }
+    guard (1...1_000_000).contains(batchRows) else { throw ValidationError("--batch-rows must be from 1 to 1000000.") }
     guard let interval = SessionOptions.millis(checkpointInterval), interval > 0 else {
       throw ValidationError("--checkpoint-interval '\(checkpointInterval)' is not a duration: write '500 ms', '10 s' or '1 min'.")
     }
-    options.job.checkpointIntervalMillis = interval
-    options.job.mode = streaming || checkpointDir != nil ? .streaming : .batch
     if restore, restoreFrom != nil { throw ValidationError("Give --restore or --restore-from, not both.") }
-    if restore {
-      guard checkpointDir != nil else { throw ValidationError("--restore needs --checkpoint-dir.") }
-      options.job.restore = .latest
-    }
-    if let restoreFrom { options.job.restore = .path(restoreFrom) }
-    options.usesOptimizer = !noOptimizer
     for definition in definitions {
       guard let equals = definition.firstIndex(of: "="), equals != definition.startIndex else {
         throw ValidationError("-D \(definition) is not KEY=VALUE.")
       }
+    }
+  }
+
+  func configured() -> SessionOptions {
+    var options = SessionOptions()
+    options.job.parallelism = parallelism
+    options.job.batchRows = batchRows
+    options.job.checkpointDirectory = checkpointDir
+    if let interval = SessionOptions.millis(checkpointInterval) { options.job.checkpointIntervalMillis = interval }
+    options.job.mode = streaming || checkpointDir != nil ? .streaming : .batch
+    if restore { options.job.restore = .latest }
+    if let restoreFrom { options.job.restore = .path(restoreFrom) }
+    options.usesOptimizer = !noOptimizer
+    for definition in definitions {
+      guard let equals = definition.firstIndex(of: "=") else { continue }
       options.definitions[String(definition[..<equals])] = String(definition[definition.index(after: equals)...])
     }
     return options

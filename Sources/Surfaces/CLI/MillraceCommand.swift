@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import MillraceServer
 
 @main
@@ -14,4 +15,16 @@ struct MillraceCommand: ParsableCommand {
     subcommands: [
       RunCommand.self, SQLCommand.self, ExplainPlanCommand.self, DemoCommand.self, TrustCommand.self, TrainCommand.self, ModelsCommand.self,
     ])
+
+  static func main() {
+    let arguments = Array(CommandLine.arguments.dropFirst())
+    let commands = configuration.subcommands.map { $0.configuration.commandName ?? "" }
+    if let first = arguments.first, !first.hasPrefix("-"), first != "help", !commands.contains(first) {
+      let nearest = nearestName(to: first, among: commands).map { "did you mean '\($0)'? " } ?? ""
+      let text = "millrace: there is no command '\(first)'\n  hint: \(nearest)commands: \(commands.joined(separator: ", "))\n"
+      FileHandle.standardError.write(Data(text.utf8))
+      exit(withError: ExitCode.validationFailure)
+    }
+    self.main(arguments)
+  }
 }

@@ -23,14 +23,24 @@ struct TrainCommand: ParsableCommand {
   @Option(help: "Folder of the models.")
   var models = "./models"
 
+  func validate() throws {
+    let names = features.split(separator: ",", omittingEmptySubsequences: false)
+    guard names.allSatisfy({ !$0.isEmpty }) else { throw ValidationError("--features '\(features)' has an empty name.") }
+    guard trainFraction > 0, trainFraction < 1 else { throw ValidationError("--train-fraction must be between 0 and 1.") }
+    guard !name.isEmpty, !name.hasPrefix("."), !name.contains("/") else {
+      throw ValidationError("--name '\(name)' must be a plain folder name.")
+    }
+  }
+
   func run() throws {
-    try CommandRunner.run { _ in
-      let trainer = try Trainer(environment: SystemEnvironment.real)
+    try CommandRunner.run { cancellation in
+      let environment = SystemEnvironment.real
+      let trainer = try Trainer(environment: environment, cancellation: cancellation)
       let report = try trainer.train(
         TrainingRequest(
           data: data, label: label, time: time, knownAt: knownAt,
           features: features.split(separator: ",").map { String($0) }, name: name, trainFraction: trainFraction, models: models))
-      print(report)
+      environment.console.write("\(report)\n")
     }
   }
 }
@@ -42,6 +52,9 @@ struct ModelsCommand: ParsableCommand {
   var models = "./models"
 
   func run() throws {
-    try CommandRunner.run { _ in print(try ModelStore(environment: SystemEnvironment.real, folder: models).listing(), terminator: "") }
+    try CommandRunner.run { _ in
+      let environment = SystemEnvironment.real
+      environment.console.write(try ModelStore(environment: environment, folder: models).listing())
+    }
   }
 }

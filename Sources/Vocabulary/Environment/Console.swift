@@ -3,12 +3,15 @@ import Synchronization
 /// Where a program talks to its user. Safe to use from any thread; one call's bytes stay together.
 public protocol Console: Sendable {
   func write(_ bytes: UnsafeRawBufferPointer, to stream: ConsoleStream)
+  /// Whether a person watches the stream, so that progress may overwrite itself there.
+  func isTerminal(_ stream: ConsoleStream) -> Bool
 }
 
 /// Results go to `output`; progress and errors go to `error`.
 public enum ConsoleStream: Sendable, Hashable { case output, error }
 
 extension Console {
+  public func isTerminal(_ stream: ConsoleStream) -> Bool { false }
   public func write(_ text: String, to stream: ConsoleStream = .output) {
     var text = text
     text.withUTF8 { write(UnsafeRawBufferPointer($0), to: stream) }

@@ -65,7 +65,7 @@ public struct CheckpointStore: Sendable {
     guard state.count == manifest.byteCount, CheckpointManifest.checksum(state) == manifest.checksum else {
       throw MillraceError(
         .checkpointInvalid, "the state file does not match its manifest: it was damaged after it was written", subject: path,
-        hint: "restore an older checkpoint with --restore <folder>; output committed since then would be written again")
+        hint: "restore an older checkpoint with --restore-from <folder>, or start anew with another --checkpoint-dir")
     }
     return try CheckpointData(decoding: state)
   }
@@ -108,7 +108,9 @@ struct CheckpointManifest: Equatable {
     guard lines.first == "millrace checkpoint 1", let id = value(1, "id").flatMap({ Int64($0) }),
       let count = value(2, "bytes").flatMap({ Int($0) }), let checksum = value(3, "checksum").flatMap({ UInt64($0, radix: 16) })
     else {
-      throw MillraceError(.checkpointInvalid, "this is not a checkpoint manifest", subject: path, hint: "restore another checkpoint")
+      throw MillraceError(
+        .checkpointInvalid, "this is not a checkpoint manifest", subject: path,
+        hint: "restore an older checkpoint with --restore-from <folder>, or start anew with another --checkpoint-dir")
     }
     self.init(id: id, byteCount: count, checksum: checksum)
   }

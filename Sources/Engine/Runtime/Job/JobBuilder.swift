@@ -27,7 +27,8 @@ public struct JobBuilder {
 
   public init(
     plan: PhysicalPlan, environment: Environment, configuration: JobConfiguration, connectors: ConnectorRegistry,
-    collectors: [Int: ResultCollector]? = nil, extensions: @escaping OperatorExtension = { (_, _) throws(MillraceError) in nil }
+    description: String = "", collectors: [Int: ResultCollector]? = nil,
+    extensions: @escaping OperatorExtension = { (_, _) throws(MillraceError) in nil }
   ) throws(MillraceError) {
     guard configuration.parallelism >= 1, configuration.parallelism <= configuration.maxParallelism else {
       throw MillraceError(
@@ -43,7 +44,14 @@ public struct JobBuilder {
     let fresh = plan.nodes.compactMap { node in node.kind == .collect ? (node.id, ResultCollector()) : nil }
     self.collectors = collectors ?? Dictionary(uniqueKeysWithValues: fresh)
     let text = plan.nodes.map { "\($0.operatorID)/\($0.schema.fields.map { "\($0.name) \($0.type)" }.joined(separator: ","))" }
-    let bytes = Array(text.joined(separator: "\n").utf8)
+    let sources = plan.nodes.compactMap { node -> String? in
+      guard case .source(let scan, _) = node.kind else { return nil }
+      let table = scan.table
+      let watermark = table.watermark.map { "\($0.column) \($0.delayMicros)" } ?? ""
+      return [table.name, table.connector ?? "", table.options["format"] ?? "", table.options["order.by"] ?? "", watermark]
+        .joined(separator: "|")
+    }
+    let bytes = Array((text + sources + [description]).joined(separator: "\n").utf8)
     identity = CheckpointIdentity(
       fingerprint: CheckpointManifest.checksum(bytes), maxParallelism: configuration.maxParallelism)
   }
@@ -66,8 +74,8 @@ public struct JobBuilder {
     if let data {
       guard data.planFingerprint == identity.fingerprint else {
         throw MillraceError(
-          .checkpointInvalid, "checkpoint \(data.id) belongs to another plan: tables, columns or operators have changed since",
-          hint: "run the job text that took it, or start without --restore")
+          .checkpointInvalid, "checkpoint \(data.id) belongs to another plan: tables, expressions or operators have changed since",
+          hint: "run the job text that took it, or start anew with another --checkpoint-dir")
       }
       guard data.maxParallelism == identity.maxParallelism else {
         throw MillraceError(

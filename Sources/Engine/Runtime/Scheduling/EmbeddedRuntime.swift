@@ -26,7 +26,9 @@ public struct EmbeddedRuntime {
   /// - Throws: the first failure of any part of the job; `.cancelled` when the flag was set. Nothing half-written stays behind
   ///   under its final name.
   public func run(cancellation: CancellationFlag = CancellationFlag(), progress: Progress? = nil) throws(MillraceError) -> JobResult {
-    let restored = try builder.checkpointToRestore(store)
+    var restored = try builder.checkpointToRestore(store)
+    let restoredFrom = restored?.id
+    try continueNumbers(&restored)
     let workers = try builder.workers(restoring: restored)
     let control = JobControl(lastCheckpoint: restored?.id ?? 0)
     let threads = workers.map { worker in
@@ -34,7 +36,7 @@ public struct EmbeddedRuntime {
       return WorkerThread { body.run() }
     }
     var result = JobResult()
-    result.restoredFrom = restored?.id
+    result.restoredFrom = restoredFrom
     let outcome: Result<Void, MillraceError>
     do throws(MillraceError) {
       try coordinate(control, partitions: workers.count, cancellation: cancellation, result: &result, progress: progress)
@@ -51,6 +53,17 @@ public struct EmbeddedRuntime {
     for worker in workers { try worker.finish() }
     result.rowsRead = control.rowsRead.load(ordering: .relaxed)
     return result
+  }
+
+  /// Checkpoints of two runs must not mix in one folder: the highest number always is the one to go on from.
+  private func continueNumbers(_ restored: inout CheckpointData?) throws(MillraceError) {
+    guard let store, let newest = try store.completeIDs().last else { return }
+    guard let found = restored else {
+      throw MillraceError(
+        .checkpointInvalid, "the folder holds checkpoint \(newest) of an earlier run", subject: store.directory,
+        hint: "go on from it with --restore, or start anew with another --checkpoint-dir (or remove this one)")
+    }
+    restored?.id = max(found.id, newest)
   }
 
   private func coordinate(

@@ -182,11 +182,19 @@ public final class CSVRowReader: RowReader {
   /// Sets the row's columns from the scanned fields; returns what is wrong, if anything.
   private func convert(_ p: UnsafePointer<UInt8>, row: Int) -> MillraceError? {
     let fields = scanner.fields
-    guard fields.count == slots.count else {
+    // As Flink: when errors are ignored a short line gets nulls, one that is too long is left out.
+    guard fields.count == slots.count || (options.ignoresParseErrors && fields.count < slots.count) else {
       return failure("the line has \(fields.count) fields but the table has \(slots.count) columns", at: 0, p)
     }
     for index in wanted {
       guard let slot = borrowed[index] else { continue }
+      guard index < fields.count else {
+        guard let missing = slots[index], missing.field.isNullable else {
+          return failure("the line ends before a column that is NOT NULL", at: 0, p)
+        }
+        missing.column.setNull(at: row)
+        continue
+      }
       let field = fields[index]
       let problem = slot._withUnsafeGuaranteedRef { convert(p, field, $0, row) }
       if let problem { return problem }

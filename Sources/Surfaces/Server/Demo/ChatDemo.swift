@@ -35,7 +35,7 @@ public struct ChatDemo {
   public func run() throws(MillraceError) {
     let begin = environment.clock.monotonicNanos
     let installation = Installation(environment)
-    let trainer = try Trainer(environment: environment)
+    let trainer = try Trainer(environment: environment, cancellation: cancellation)
     let sql = try installation.example("chat/features.sql")
     let folder = FilePath.folder(of: sql)
     func example(_ name: String) -> String { FilePath.join(folder, name) }

@@ -31,7 +31,9 @@ struct DemoStage {
       options.job.checkpointIntervalMillis = 1000
     }
     let session = Session(environment: environment, options: options, cancellation: cancellation)
+    let watched = environment.console.isTerminal(.error)
     session.progress = { rows in
+      guard watched else { return }
       let share = min(1, Double(rows) / Double(max(1, rowsExpected)))
       let filled = Int(share * 30)
       let bar = String(repeating: "#", count: filled) + String(repeating: ".", count: 30 - filled)
@@ -40,7 +42,7 @@ struct DemoStage {
     let begin = environment.clock.monotonicNanos
     let result = try session.run(files: files)
     let seconds = Double(environment.clock.monotonicNanos - begin) / 1e9
-    environment.console.write("\r" + String(repeating: " ", count: 70) + "\r", to: .error)
+    if watched { environment.console.write("\r" + String(repeating: " ", count: 70) + "\r", to: .error) }
     let rate = Int(Double(result.rowsRead) / max(seconds, 1e-9))
     let late = result.lateRows.values.reduce(0, +)
     return "\(result.rowsRead) events in \(String(format: "%.1f", seconds)) s: \(rate) events/s, \(late) late"

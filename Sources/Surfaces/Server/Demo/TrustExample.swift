@@ -30,14 +30,14 @@ public struct TrustExample {
 
   /// Runs all steps; keeps everything under the directory.
   public func run() throws(MillraceError) {
-    let installation = Installation(environment)
-    let trainer = try Trainer(environment: environment)
-    let sql = try installation.example("trust/features.sql")
-    let folder = FilePath.folder(of: sql)
-    func example(_ name: String) -> String { FilePath.join(folder, name) }
     guard try environment.files.info(ratings)?.kind == .file else {
       throw MillraceError(.fileFailed, "there is no such file", subject: ratings, hint: "give a CSV of source,target,weight,timestamp")
     }
+    let installation = Installation(environment)
+    let trainer = try Trainer(environment: environment, cancellation: stage.cancellation)
+    let sql = try installation.example("trust/features.sql")
+    let folder = FilePath.folder(of: sql)
+    func example(_ name: String) -> String { FilePath.join(folder, name) }
 
     try stage.clear(directory, keeping: "millrace trust writes here")
     stage.say("Features are defined in \(sql)\n")

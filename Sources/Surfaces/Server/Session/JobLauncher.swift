@@ -31,7 +31,11 @@ public struct JobLauncher {
   }
 
   /// Everything the runtime needs, models loaded and checked.
-  public func builder(_ plan: PhysicalPlan, collectors: [Int: ResultCollector]? = nil) throws(MillraceError) -> JobBuilder {
+  ///
+  /// - Parameter description: what the job computes, as text; a checkpoint of a job described otherwise is refused.
+  public func builder(
+    _ plan: PhysicalPlan, description: String = "", collectors: [Int: ResultCollector]? = nil
+  ) throws(MillraceError) -> JobBuilder {
     var scorers: [ModelDefinition: Scorer] = [:]
     for node in plan.nodes {
       switch node.kind {
@@ -44,7 +48,8 @@ public struct JobLauncher {
     }
     let loaded = scorers
     return try JobBuilder(
-      plan: plan, environment: environment, configuration: configuration, connectors: connectors, collectors: collectors
+      plan: plan, environment: environment, configuration: configuration, connectors: connectors, description: description,
+      collectors: collectors
     ) { node, _ throws(MillraceError) in
       guard case .predict(let predict) = node.kind, let scorer = loaded[predict.model] else { return nil }
       return try PredictOperator(predict, scorer: scorer)
@@ -56,10 +61,23 @@ public struct JobLauncher {
   public func run(
     _ job: JobPlan, cancellation: CancellationFlag, progress: EmbeddedRuntime.Progress?
   ) throws(MillraceError) -> (result: JobResult, rows: Batch?) {
-    let plan = try physicalPlan(job)
-    let builder = try builder(plan)
+    let logical = logicalPlan(job)
+    let plan = try PhysicalPlanner.plan(logical)
+    let builder = try builder(plan, description: LogicalPlanText.explain(logical))
     let result = try EmbeddedRuntime(builder).run(cancellation: cancellation, progress: progress)
     return (result, Self.rows(plan, builder.collectors))
+  }
+
+  /// Refuses a query whose rows would never be complete.
+  func checkBounded(_ job: JobPlan) throws(MillraceError) {
+    for node in try physicalPlan(job).nodes {
+      guard case .source(let scan, let rank) = node.kind else { continue }
+      if try connectors.source(SourceRequest(scan, rank: rank, environment: environment)).isBounded { continue }
+      throw MillraceError(
+        .invalidSQL, "the query would never end: table \(scan.table.name) has no end", subject: "table \(scan.table.name)",
+        hint: "INSERT INTO a table instead"
+          + (scan.table.connector == "datagen" ? ", or give the table an end with 'number-of-rows' = '1000'" : ""))
+    }
   }
 
   /// What a job's bare query gave.

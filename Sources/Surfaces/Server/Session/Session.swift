@@ -16,6 +16,11 @@ public final class Session {
   private let connectors: ConnectorRegistry
   private var sql = SQLSession()
   private var settings: [String: String] = [:]
+  /// What the settings start from, and return to with RESET.
+  private let initial: JobConfiguration
+  private var hasBegun = false
+  /// INSERT jobs of this session so far.
+  private var jobs = 0
   /// Called while a job runs, with the rows read so far; nil shows progress on a terminal after two seconds.
   public var progress: EmbeddedRuntime.Progress?
 
@@ -25,6 +30,7 @@ public final class Session {
   ) {
     self.environment = environment
     self.options = options
+    initial = options.job
     self.cancellation = cancellation
     self.connectors = connectors
   }
@@ -38,18 +44,18 @@ public final class Session {
 
   /// Runs a text; a bare query's rows are printed.
   public func run(text: String, name: String, output: OutputFormat, changelog: Bool) throws {
-    for statement in try compile(text, name: name) {
+    let statements = try compile(text, name: name)
+    try checkRestore(statements)
+    for statement in statements {
       switch statement.kind {
       case .changed: break
       case .set(let key, let value): try set(key, value)
-      case .reset(let key):
-        if let key { settings[key] = nil } else { settings = [:] }
+      case .reset(let key): try reset(key)
       case .showOptions: printRows(settings.sorted { $0.key < $1.key }.map { [$0.key, $0.value] }, ["key", "value"])
       case .insert(let job):
-        let (result, _) = try launch(job)
-        report(result)
+        report(try launchInsert(job))
       case .query(let job):
-        let (result, rows) = try launch(job)
+        let (result, rows) = try launchQuery(job)
         if let rows { try show(rows, output: output, changelog: changelog) }
         reportLate(result)
       case .explain(let job): try explain(job)
@@ -67,8 +73,10 @@ public final class Session {
     for file in files {
       for statement in try compiled(try read(file), name: file) {
         switch statement.kind {
-        case .insert(let job), .query(let job): result = try launch(job).result
+        case .insert(let job): result = try launchInsert(job)
+        case .query(let job): result = try launchQuery(job).result
         case .set(let key, let value): try set(key, value)
+        case .reset(let key): try reset(key)
         default: break
         }
       }
@@ -80,7 +88,7 @@ public final class Session {
   public func query(text: String, name: String) throws(MillraceError) -> Batch {
     var found: Batch?
     for statement in try compiled(text, name: name) {
-      if case .query(let job) = statement.kind { found = try launch(job).rows }
+      if case .query(let job) = statement.kind { found = try launchQuery(job).rows }
     }
     guard let found else { throw MillraceError(.invalidSQL, "there is no query in the text", subject: name) }
     return try found.folded()
@@ -92,6 +100,7 @@ public final class Session {
       switch statement.kind {
       case .insert(let job), .query(let job), .explain(let job): try explain(job)
       case .set(let key, let value): try set(key, value)
+      case .reset(let key): try reset(key)
       default: break
       }
     }
@@ -99,10 +108,12 @@ public final class Session {
 
   /// Checks a text and returns its statements; the catalog of the session keeps what they define.
   public func compile(_ text: String, name: String) throws -> [BoundStatement] {
-    try sql.compile(try options.substituted(text, name: name), name: name)
+    try begin()
+    return try sql.compile(try options.substituted(text, name: name), name: name)
   }
 
   private func compiled(_ text: String, name: String) throws(MillraceError) -> [BoundStatement] {
+    try begin()
     let text = try options.substituted(text, name: name)
     do throws(SQLFailure) {
       return try sql.compile(text, name: name)
@@ -112,7 +123,7 @@ public final class Session {
   }
 
   private func explain(_ job: JobPlan) throws(MillraceError) {
-    let launcher = launcher()
+    let launcher = launcher(options.job)
     environment.console.write("Logical plan\n" + LogicalPlanText.explain(launcher.logicalPlan(job)) + "\n")
     let plan = try launcher.physicalPlan(job)
     environment.console.write("Stages (parallelism \(options.job.parallelism))\n")
@@ -121,29 +132,76 @@ public final class Session {
     }
   }
 
-  private func launcher() -> JobLauncher {
-    JobLauncher(environment: environment, configuration: options.job, usesOptimizer: options.usesOptimizer, connectors: connectors)
+  private func launcher(_ configuration: JobConfiguration) -> JobLauncher {
+    JobLauncher(environment: environment, configuration: configuration, usesOptimizer: options.usesOptimizer, connectors: connectors)
   }
 
-  private func launch(_ job: JobPlan) throws(MillraceError) -> (result: JobResult, rows: Batch?) {
+  /// Each job of a script keeps its checkpoints apart: the first in the checkpoint folder itself, the n-th in `job-n` inside it.
+  private func launchInsert(_ job: JobPlan) throws(MillraceError) -> JobResult {
+    jobs += 1
+    var configuration = options.job
+    if jobs > 1, let folder = configuration.checkpointDirectory {
+      configuration.checkpointDirectory = FilePath.join(folder, "job-\(jobs)")
+    }
+    return try launch(job, configuration).result
+  }
+
+  /// A bare query's rows exist in this process only, so it takes no checkpoints and always starts afresh.
+  private func launchQuery(_ job: JobPlan) throws(MillraceError) -> (result: JobResult, rows: Batch?) {
+    var configuration = options.job
+    configuration.checkpointDirectory = nil
+    configuration.restore = .none
+    try launcher(configuration).checkBounded(job)
+    return try launch(job, configuration)
+  }
+
+  private func checkRestore(_ statements: [BoundStatement]) throws(MillraceError) {
+    guard case .path = options.job.restore else { return }
+    let inserts = statements.count { if case .insert = $0.kind { true } else { false } }
+    guard inserts > 1 else { return }
+    throw MillraceError(
+      .invalidOption, "the text has \(inserts) jobs, but a checkpoint belongs to one", subject: "--restore-from",
+      hint: "give --restore with --checkpoint-dir, or run the INSERTs as one statement set")
+  }
+
+  private func launch(
+    _ job: JobPlan, _ configuration: JobConfiguration
+  ) throws(MillraceError) -> (result: JobResult, rows: Batch?) {
     let begin = environment.clock.monotonicNanos
     var shown = false
     let console = environment.console
     let clock = environment.clock
     defer { if shown { console.write("\n", to: .error) } }
-    return try launcher().run(job, cancellation: cancellation) { [progress] rows in
+    return try launcher(configuration).run(job, cancellation: cancellation) { [progress] rows in
       if let progress {
         progress(rows)
         return
       }
       let seconds = Double(clock.monotonicNanos - begin) / 1e9
-      guard seconds > 2 else { return }
+      guard seconds > 2, console.isTerminal(.error) else { return }
       shown = true
       console.write("\r\(rows) rows read in \(Int(seconds)) s, \(Int(Double(rows) / seconds)) rows/s ", to: .error)
     }
   }
 
   // MARK: Settings
+
+  /// A definition whose name has a dot is a setting, as with Flink's `-D`.
+  private func begin() throws(MillraceError) {
+    guard !hasBegun else { return }
+    hasBegun = true
+    for key in options.definitions.keys.sorted() where key.contains(".") {
+      if let value = options.definitions[key] { try set(key, value) }
+    }
+  }
+
+  private func reset(_ key: String?) throws(MillraceError) {
+    var kept = settings
+    if let key { kept[key] = nil } else { kept = [:] }
+    settings = [:]
+    options.job = initial
+    for key in kept.keys.sorted() { if let value = kept[key] { try set(key, value) } }
+  }
 
   private func set(_ key: String, _ value: String) throws(MillraceError) {
     func invalid(_ wanted: String) -> MillraceError {
@@ -159,7 +217,10 @@ public final class Session {
     case "execution.checkpointing.interval":
       guard let millis = SessionOptions.millis(value), millis > 0 else { throw invalid("a duration such as '10 s'") }
       options.job.checkpointIntervalMillis = millis
-    case "execution.checkpointing.dir", "state.checkpoints.dir": options.job.checkpointDirectory = value
+    case "execution.checkpointing.dir", "state.checkpoints.dir":
+      options.job.checkpointDirectory = value
+      // As with --checkpoint-dir: who asks for checkpoints means periodic ones.
+      if settings["execution.runtime-mode"] == nil { options.job.mode = .streaming }
     case "pipeline.max-parallelism":
       guard let number = Int(value), number >= 1, number <= 32768 else { throw invalid("a whole number from 1 to 32768") }
       options.job.maxParallelism = number

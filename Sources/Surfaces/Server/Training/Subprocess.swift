@@ -1,4 +1,5 @@
 import Foundation
+import MillraceRuntime
 import MillraceTypes
 import Synchronization
 
@@ -11,7 +12,11 @@ public enum Subprocess {
   }
 
   /// Runs a program to its end with both of its outputs kept. Blocks the calling thread.
-  public static func run(_ program: String, _ arguments: [String], variables: [String: String]) throws(MillraceError) -> Outcome {
+  ///
+  /// - Throws: `.cancelled` when the flag was set, the program having been told to end.
+  public static func run(
+    _ program: String, _ arguments: [String], variables: [String: String], cancellation: CancellationFlag
+  ) throws(MillraceError) -> Outcome {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: program)
     process.arguments = arguments
@@ -35,9 +40,17 @@ public enum Subprocess {
       errorText.withLock { $0 = data }
       drained.signal()
     }
+    let watch = DispatchSource.makeTimerSource(queue: .global())
+    let child = process.processIdentifier
+    watch.setEventHandler { if cancellation.isCancelled { kill(child, SIGTERM) } }
+    watch.schedule(deadline: .now() + .milliseconds(50), repeating: .milliseconds(50))
+    watch.activate()
     let outputData = output.fileHandleForReading.readDataToEndOfFile()
+    // From here on the id may belong to another process.
+    watch.cancel()
     drained.wait()
     process.waitUntilExit()
+    if cancellation.isCancelled { throw MillraceError(.cancelled, "\(program) was stopped") }
     return Outcome(
       status: process.terminationStatus, output: String(decoding: outputData, as: UTF8.self),
       error: String(decoding: errorText.withLock { $0 }, as: UTF8.self))

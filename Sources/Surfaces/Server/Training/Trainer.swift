@@ -1,5 +1,6 @@
 import Foundation
 import MillraceEnvironment
+import MillraceRuntime
 import MillraceTypes
 
 /// What `millrace train` asks the Python trainer for.
@@ -54,8 +55,10 @@ public struct Trainer: Sendable {
   private let environment: Environment
   private let installation: Installation
   private let python: String
+  private let cancellation: CancellationFlag
 
-  public init(environment: Environment) throws(MillraceError) {
+  public init(environment: Environment, cancellation: CancellationFlag = CancellationFlag()) throws(MillraceError) {
+    self.cancellation = cancellation
     self.environment = environment
     installation = Installation(environment)
     python = try installation.python()
@@ -125,7 +128,7 @@ public struct Trainer: Sendable {
     var variables = environment.variables
     variables["ORT_DISABLE_TELEMETRY"] = "1"
     variables["PYTHONDONTWRITEBYTECODE"] = "1"
-    let outcome = try Subprocess.run(python, ["-I", "-m", module] + arguments, variables: variables)
+    let outcome = try Subprocess.run(python, ["-I", "-m", module] + arguments, variables: variables, cancellation: cancellation)
     guard outcome.status == 0 else {
       let words = outcome.error.isEmpty ? outcome.output : outcome.error
       let last = words.split(separator: "\n").suffix(6).joined(separator: "\n  ")
