@@ -12,21 +12,6 @@ import MillraceTypes
 public enum KeyEncoder {
   public static let version = 1
 
-  /// Encodes the key of each row, as a BYTES column without nulls.
-  ///
-  /// - Parameter prefix: bytes put before each key (a rank, say).
-  public static func encode(_ columns: [Column], rowCount: Int, prefix: [UInt8] = []) -> Column {
-    var out: [UInt8] = []
-    out.reserveCapacity(rowCount * (prefix.count + columns.count * 12))
-    var offsets = [Int32](repeating: 0, count: rowCount + 1)
-    for row in 0..<rowCount {
-      out.append(contentsOf: prefix)
-      for column in columns { append(column, row, to: &out) }
-      offsets[row + 1] = Int32(truncatingIfNeeded: out.count)
-    }
-    return Column(type: .bytes, count: rowCount, values: .variable(offsets: Buffer(offsets), bytes: Buffer(out)))
-  }
-
   /// Appends the encoding of one value.
   public static func append(_ column: Column, _ row: Int, to out: inout [UInt8]) {
     if column.isNull(row) {

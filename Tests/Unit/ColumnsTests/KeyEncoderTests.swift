@@ -151,4 +151,29 @@ import Testing
     let b = [try Column(type: .text, [.text("x")]), try Column(type: .text, [.text("\0y")])]
     #expect(KeyEncoder.encode(a, rowCount: 1)[0] != KeyEncoder.encode(b, rowCount: 1)[0])
   }
+
+  /// The encoder of whole batches against the one of single values, for every golden type with nulls in between.
+  @Test func batchesEncodeAsTheirValuesDo() throws {
+    var byType: [DataType: [Value]] = [:]
+    for g in Self.golden { byType[g.type, default: []].append(g.value) }
+    var columns: [Column] = []
+    for (type, values) in byType {
+      let repeated = (0..<40).map { i in i % 3 == 1 ? Value.null : values[i % values.count] }
+      columns.append(try Column(type: type, repeated))
+      columns.append(try Column(type: type, repeated.map { $0 == .null ? values[0] : $0 }))
+      columns.append(Column(type: type, count: 40, values: .none))
+    }
+    for (i, column) in columns.enumerated() {
+      for keys in [[column], [column, columns[(i + 1) % columns.count]], [columns[(i + 5) % columns.count], column]] {
+        let whole = KeyEncoder.encode(keys, rowCount: 40, prefix: [7, 8])
+        for row in 0..<40 {
+          var expected: [UInt8] = [7, 8]
+          for key in keys { KeyEncoder.append(key, row, to: &expected) }
+          #expect(whole[row] == .bytes(expected))
+        }
+      }
+    }
+    #expect(KeyEncoder.encode([], rowCount: 2, prefix: [1])[1] == .bytes([1]))
+    #expect(KeyEncoder.encode([], rowCount: 0).count == 0)
+  }
 }
