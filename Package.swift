@@ -113,5 +113,7 @@ let package = Package(
         "MillraceRuntime", "MillraceSystemEnvironment",
       ], path: "Tests/Query"),
     tests("Architecture", [], path: "Tests/Architecture"),
+    // Starts the program as a process; depends on no target of ours.
+    tests("Crash", [], path: "Tests/Crash"),
   ]
 )
