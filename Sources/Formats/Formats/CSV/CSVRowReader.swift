@@ -211,7 +211,8 @@ public final class CSVRowReader: RowReader {
       slot.column.setNull(at: row)
     } else if !set(p, field, slot, row) {
       guard options.ignoresParseErrors && slot.field.isNullable else {
-        return failure("column \(slot.field.name): the field is no value of type \(slot.field.type)", at: field.start, p)
+        let problem = slot.isText ? "not valid UTF-8, or longer than \(slot.field.type) takes" : "no value of type \(slot.field.type)"
+        return failure("column \(slot.field.name): the field is \(problem)", at: field.start, p)
       }
       slot.column.setNull(at: row)
     }

@@ -218,7 +218,7 @@ final class JSONRowParser {
       isFit = TextConversion.set(
         text.start, count: text.count, isASCII: text.isASCII, style: options.timestampStyle, in: field.column, at: row)
     }
-    return isFit ? .ok : note(.unfit, "the text is no value of the column's type", start, field.path)
+    return isFit ? .ok : note(.unfit, "the text is no value of the column's type, or not valid UTF-8", start, field.path)
   }
 
   private func scalar(_ field: JSONField, _ row: Int, _ cursor: inout JSONCursor) -> Outcome {

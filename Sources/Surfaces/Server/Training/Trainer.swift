@@ -82,7 +82,15 @@ public struct Trainer: Sendable {
     }
     if let knownAt = request.knownAt { arguments += ["--known-at", knownAt] }
     if let definitions = request.definitions { arguments += ["--definitions-sha256", definitions] }
-    _ = try run("millrace_train", arguments)
+    do throws(MillraceError) {
+      _ = try run("millrace_train", arguments)
+    } catch {
+      // What was begun goes away: a folder of a model's name holds whole versions only.
+      for name in (try? environment.files.list(staged)) ?? [] { try? environment.files.remove(FilePath.join(staged, name)) }
+      try? environment.files.remove(staged)
+      if try environment.files.list(folder).isEmpty { try? environment.files.remove(folder) }
+      throw error
+    }
     let report = try json(reportPath)
     guard let version = report["version"] as? String else {
       throw MillraceError(.fileFailed, "the trainer's report has no version", subject: reportPath)
