@@ -79,4 +79,32 @@ public struct Bitmap: Sendable {
     case (let x?, let y?): x.intersection(y)
     }
   }
+
+  /// Bits of a range, copied.
+  func slice(_ range: Range<Int>) -> Bitmap {
+    let out = Buffer(zeroed: (range.count + 63) / 64 * 8)
+    Self.copy(
+      from: buffer.pointer(UInt8.self), at: range.lowerBound, to: out.pointer(UInt8.self), at: 0, count: range.count)
+    return Bitmap(buffer: out, count: range.count)
+  }
+
+  /// Copies `count` bits to a place whose bits from there on are zero.
+  static func copy(
+    from source: UnsafePointer<UInt8>, at first: Int, to target: UnsafeMutablePointer<UInt8>, at place: Int, count: Int
+  ) {
+    let (sourceShift, targetShift) = (UInt8(truncatingIfNeeded: first & 7), UInt8(truncatingIfNeeded: place & 7))
+    var (from, to) = (first >> 3, place >> 3)
+    var left = count
+    while left > 0 {
+      let bits = min(8, left)
+      var byte = source[from] >> sourceShift
+      if Int(sourceShift) &+ bits > 8 { byte |= source[from &+ 1] << (8 &- sourceShift) }
+      if bits < 8 { byte &= (1 << UInt8(truncatingIfNeeded: bits)) &- 1 }
+      target[to] |= byte << targetShift
+      if Int(targetShift) &+ bits > 8 { target[to &+ 1] |= byte >> (8 &- targetShift) }
+      from &+= 1
+      to &+= 1
+      left &-= 8
+    }
+  }
 }

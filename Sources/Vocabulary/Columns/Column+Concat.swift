@@ -68,7 +68,8 @@ extension Column {
     let target = out.pointer(UInt8.self)
     var at = 0
     for (bits, n) in parts {
-      for i in 0..<n where bits?[i] ?? true { target[(at + i) >> 3] |= 1 << UInt8((at + i) & 7) }
+      let bits = bits ?? Bitmap(repeating: true, count: n)
+      Bitmap.copy(from: bits.buffer.pointer(UInt8.self), at: 0, to: target, at: at, count: n)
       at += n
     }
     return Bitmap(buffer: out, count: count)

@@ -3,9 +3,19 @@ import MillraceTypes
 extension Column {
   /// Gathers rows by index. An index of -1 gives a null.
   public func take(_ indices: UnsafeBufferPointer<Int32>) -> Column {
+    take(indices, hasMissing: Self.hasMissing(indices))
+  }
+
+  fileprivate static func hasMissing(_ indices: UnsafeBufferPointer<Int32>) -> Bool {
+    var least: Int32 = 0
+    for index in indices { least = min(least, index) }
+    return least < 0
+  }
+
+  /// Gathers rows by index, when it is known whether some index is -1.
+  func take(_ indices: UnsafeBufferPointer<Int32>, hasMissing: Bool) -> Column {
     let n = indices.count
     var newValidity: Bitmap?
-    let hasMissing = indices.contains { $0 < 0 }
     if validity != nil || hasMissing {
       let out = Buffer(zeroed: (n + 63) / 64 * 8)
       let bits = out.pointer(UInt8.self)
@@ -59,7 +69,7 @@ extension Column {
         to[i &+ 1] = Int32(truncatingIfNeeded: childIndices.count)
       }
       newValues = .list(offsets: newOffsets, children: children.map { child in childIndices.withUnsafeBufferPointer(child.take) })
-    case .fields(let children): newValues = .fields(children.map { $0.take(indices) })
+    case .fields(let children): newValues = .fields(children.map { $0.take(indices, hasMissing: hasMissing) })
     }
     return Column(type: type, count: n, validity: newValidity, values: newValues)
   }
@@ -67,8 +77,45 @@ extension Column {
   /// Rows of a range, copied.
   public func slice(_ range: Range<Int>) -> Column {
     if range == 0..<count { return self }
-    let indices = range.map { Int32(truncatingIfNeeded: $0) }
-    return indices.withUnsafeBufferPointer(take)
+    let newValues: Values =
+      switch values {
+      case .none: .none
+      case .bits(let bits): .bits(bits.slice(range))
+      case .fixed(let buffer):
+        .fixed(Self.copy(buffer, (type.fixedWidth ?? 8) * range.lowerBound, (type.fixedWidth ?? 8) * range.count))
+      case .variable(let offsets, let bytes):
+        .variable(
+          offsets: Self.shifted(offsets, range), bytes: Self.copy(bytes, Self.first(offsets, range), Self.length(offsets, range)))
+      case .list(let offsets, let children):
+        .list(
+          offsets: Self.shifted(offsets, range),
+          children: children.map {
+            let first = Self.first(offsets, range)
+            return $0.slice(first..<(first + Self.length(offsets, range)))
+          })
+      case .fields(let children): .fields(children.map { $0.slice(range) })
+      }
+    return Column(type: type, count: range.count, validity: validity?.slice(range), values: newValues)
+  }
+
+  private static func copy(_ buffer: Buffer, _ start: Int, _ byteCount: Int) -> Buffer {
+    Buffer(copying: UnsafeRawBufferPointer(start: buffer.base + start, count: byteCount))
+  }
+
+  private static func first(_ offsets: Buffer, _ range: Range<Int>) -> Int { Int(offsets.pointer(Int32.self)[range.lowerBound]) }
+
+  private static func length(_ offsets: Buffer, _ range: Range<Int>) -> Int {
+    Int(offsets.pointer(Int32.self)[range.upperBound]) - first(offsets, range)
+  }
+
+  /// Offsets of a range, counted from its first.
+  private static func shifted(_ offsets: Buffer, _ range: Range<Int>) -> Buffer {
+    let from = offsets.pointer(Int32.self) + range.lowerBound
+    let out = Buffer(uninitialized: (range.count + 1) * 4)
+    let to = out.pointer(Int32.self)
+    let start = from[0]
+    for i in 0...range.count { to[i] = from[i] &- start }
+    return out
   }
 }
 
@@ -86,21 +133,30 @@ private func gather<T: BitwiseCopyable & FixedWidthInteger>(
 }
 
 extension Batch {
-  /// Gathers rows by index, hidden columns included. Indices must be within the batch.
+  /// Gathers rows by index, hidden columns included. An index of -1 gives nulls.
   public func take(_ indices: UnsafeBufferPointer<Int32>) -> Batch {
-    var result = Batch(schema: schema, columns: columns.map { $0.take(indices) }, rowCount: indices.count)
-    result.weights = weights?.take(indices)
-    result.eventTimes = eventTimes?.take(indices)
-    result.order = order?.take(indices)
-    result.arrivalTimes = arrivalTimes?.take(indices)
-    result.positions = positions?.take(indices)
-    if let late { result.late = Column(type: .boolean, count: rowCount, values: .bits(late)).take(indices).bits }
+    let hasMissing = Column.hasMissing(indices)
+    func taken(_ column: Column) -> Column { column.take(indices, hasMissing: hasMissing) }
+    var result = Batch(schema: schema, columns: columns.map(taken), rowCount: indices.count)
+    result.weights = weights.map(taken)
+    result.eventTimes = eventTimes.map(taken)
+    result.order = order.map(taken)
+    result.arrivalTimes = arrivalTimes.map(taken)
+    result.positions = positions.map(taken)
+    if let late { result.late = taken(Column(type: .boolean, count: rowCount, values: .bits(late))).bits }
     return result
   }
 
+  /// Rows of a range, hidden columns included, copied.
   public func slice(_ range: Range<Int>) -> Batch {
     if range == 0..<rowCount { return self }
-    let indices = range.map { Int32(truncatingIfNeeded: $0) }
-    return indices.withUnsafeBufferPointer(take)
+    var result = Batch(schema: schema, columns: columns.map { $0.slice(range) }, rowCount: range.count)
+    result.weights = weights?.slice(range)
+    result.eventTimes = eventTimes?.slice(range)
+    result.order = order?.slice(range)
+    result.arrivalTimes = arrivalTimes?.slice(range)
+    result.positions = positions?.slice(range)
+    result.late = late?.slice(range)
+    return result
   }
 }

@@ -65,66 +65,130 @@ public final class TotalOrderBuffer {
     }
     let all = Batch.concat(port.pending, schema: port.schema)
     guard let times = all.eventTimes?.pointer(Int64.self), let order = all.order else { return all }
-    var ready: [Int32] = []
+    return withExtendedLifetime(all) {
+      let comparator = RowOrder(times: times, order: order)
+      if comparator.isSorted(all.rowCount) { return takePrefix(&port, all, times, watermark) }
+      return takeSorted(&port, all, comparator, watermark)
+    }
+  }
+
+  /// Rows that came in order: what is ready is the first part.
+  private func takePrefix(_ port: inout Port, _ all: Batch, _ times: UnsafePointer<Int64>, _ watermark: EventTime) -> Batch {
+    var (low, high) = (0, all.rowCount)
+    if watermark == .end { low = high }
+    while low < high {
+      let middle = (low + high) / 2
+      if times[middle] < watermark { low = middle + 1 } else { high = middle }
+    }
+    hold(&port, low == all.rowCount ? nil : all.slice(low..<all.rowCount), earliest: low == all.rowCount ? .end : times[low])
+    return all.slice(0..<low)
+  }
+
+  private func takeSorted(_ port: inout Port, _ all: Batch, _ comparator: RowOrder, _ watermark: EventTime) -> Batch {
+    struct Ready {
+      var time: Int64
+      var row: Int32
+    }
+    let times = comparator.times
+    var ready: [Ready] = []
     var rest: [Int32] = []
     ready.reserveCapacity(all.rowCount)
     var earliest = EventTime.end
     for i in 0..<all.rowCount {
       if times[i] < watermark || watermark == .end {
-        ready.append(Int32(truncatingIfNeeded: i))
+        ready.append(Ready(time: times[i], row: Int32(truncatingIfNeeded: i)))
       } else {
         rest.append(Int32(truncatingIfNeeded: i))
         earliest = min(earliest, times[i])
       }
     }
-    port.pending = rest.isEmpty ? [] : [rest.withUnsafeBufferPointer(all.take)]
-    port.hasPending = !rest.isEmpty
-    port.earliest = earliest
-    let comparator = RowOrder(times: times, order: order)
-    var isSorted = true
-    for i in 1..<max(1, ready.count) where comparator.isBefore(Int(ready[i]), Int(ready[i - 1])) {
-      isSorted = false
-      break
+    hold(&port, rest.isEmpty ? nil : rest.withUnsafeBufferPointer(all.take), earliest: earliest)
+    ready.sort { a, b in
+      if a.time != b.time { return a.time < b.time }
+      let order = comparator.compareOrder(Int(a.row), comparator, Int(b.row))
+      return order < 0 || (order == 0 && a.row < b.row)
     }
-    if isSorted && rest.isEmpty { return all }
-    if !isSorted { ready.sort { comparator.isBefore(Int($0), Int($1)) || (!comparator.isBefore(Int($1), Int($0)) && $0 < $1) } }
-    return withExtendedLifetime(all) { ready.withUnsafeBufferPointer(all.take) }
+    return ready.map(\.row).withUnsafeBufferPointer(all.take)
+  }
+
+  private func hold(_ port: inout Port, _ rest: Batch?, earliest: Int64) {
+    port.pending = rest.map { [$0] } ?? []
+    port.hasPending = rest != nil
+    port.earliest = earliest
   }
 
   private func interleave(_ batches: [Batch]) -> [UInt8] {
     let total = batches.reduce(0) { $0 + $1.rowCount }
     if batches.count == 1 { return [UInt8](repeating: 0, count: total) }
-    var sequence: [UInt8] = []
-    sequence.reserveCapacity(total)
-    var at = [Int](repeating: 0, count: batches.count)
-    let rows: [RowOrder?] = batches.map { batch in
-      guard batch.rowCount > 0, let times = batch.eventTimes, let order = batch.order else { return nil }
+    let filled = batches.indices.filter { batches[$0].rowCount > 0 }
+    if filled.count == 1 { return [UInt8](repeating: UInt8(truncatingIfNeeded: filled[0]), count: total) }
+    let rows = filled.compactMap { port -> RowOrder? in
+      guard let times = batches[port].eventTimes, let order = batches[port].order else { return nil }
       return RowOrder(times: times.pointer(Int64.self), order: order)
     }
-    let places = ports.map(\.place)
-    withExtendedLifetime(batches) {
-      for _ in 0..<total {
-        var best = -1
-        for p in batches.indices where at[p] < batches[p].rowCount {
-          guard best >= 0, let candidate = rows[p], let current = rows[best] else {
-            best = p
-            continue
-          }
-          let a = candidate.times[at[p]]
-          let b = current.times[at[best]]
-          if a != b {
-            if a < b { best = p }
-          } else if places[p] != places[best] {
-            if places[p] < places[best] { best = p }
-          } else if candidate.compareOrder(at[p], current, at[best]) < 0 {
-            best = p
-          }
+    guard rows.count == filled.count else { return [UInt8](repeating: 0, count: total) }
+    let runs = filled.indices.map { i in
+      Run(
+        rows: rows[i], count: batches[filled[i]].rowCount, place: ports[filled[i]].place, port: UInt8(truncatingIfNeeded: filled[i]))
+    }
+    return withExtendedLifetime(batches) {
+      [UInt8](unsafeUninitializedCapacity: total) { out, count in
+        if let base = out.baseAddress {
+          if runs.count == 2 { Self.merge(runs[0], runs[1], into: base) } else { Self.merge(runs, into: base) }
         }
-        sequence.append(UInt8(truncatingIfNeeded: best))
-        at[best] &+= 1
+        count = total
       }
     }
-    return sequence
+  }
+
+  /// The sorted rows of one port on their way into the sequence.
+  private struct Run {
+    let rows: RowOrder
+    let count: Int
+    let place: Int
+    let port: UInt8
+    var at = 0
+
+    /// Whether the next row here comes before the next row of a run of a lower port.
+    @inline(__always) func precedes(_ lower: Run) -> Bool {
+      let (mine, theirs) = (rows.times[at], lower.rows.times[lower.at])
+      if mine != theirs { return mine < theirs }
+      if place != lower.place { return place < lower.place }
+      return rows.compareOrder(at, lower.rows, lower.at) < 0
+    }
+  }
+
+  private static func merge(_ first: Run, _ second: Run, into out: UnsafeMutablePointer<UInt8>) {
+    var (first, second) = (first, second)
+    var step = 0
+    while first.at < first.count && second.at < second.count {
+      if second.precedes(first) {
+        out[step] = second.port
+        second.at &+= 1
+      } else {
+        out[step] = first.port
+        first.at &+= 1
+      }
+      step &+= 1
+    }
+    (out + step).update(repeating: first.port, count: first.count &- first.at)
+    step &+= first.count &- first.at
+    (out + step).update(repeating: second.port, count: second.count &- second.at)
+  }
+
+  private static func merge(_ runs: [Run], into out: UnsafeMutablePointer<UInt8>) {
+    let total = runs.reduce(0) { $0 + $1.count }
+    var runs = runs
+    runs.withUnsafeMutableBufferPointer { runs in
+      for step in 0..<total {
+        var best = -1
+        for r in 0..<runs.count where runs[r].at < runs[r].count {
+          if best < 0 || runs[r].precedes(runs[best]) { best = r }
+        }
+        out[step] = runs[best].port
+        runs[best].at &+= 1
+      }
+    }
   }
 }
 
@@ -139,9 +203,13 @@ struct RowOrder {
     (offsets, bytes) = order.variable
   }
 
-  @inline(__always) func isBefore(_ a: Int, _ b: Int) -> Bool {
-    if times[a] != times[b] { return times[a] < times[b] }
-    return compareOrder(a, self, b) < 0
+  /// Whether rows `0..<count` are in the total order.
+  func isSorted(_ count: Int) -> Bool {
+    for i in 1..<max(1, count) {
+      let (before, time) = (times[i &- 1], times[i])
+      if before > time || (before == time && compareOrder(i &- 1, self, i) > 0) { return false }
+    }
+    return true
   }
 
   @inline(__always) func compareOrder(_ row: Int, _ other: RowOrder, _ otherRow: Int) -> Int {
