@@ -204,7 +204,7 @@ import Testing
         try table.update(
           [Int32](repeating: 0, count: values.count), values.count, AggregateArguments(arguments: [.int64s(values)], filters: [nil]),
           weights: nil, times: nil, order: nil
-        ) { _ in }
+        )
       }
       // Two halves merged are the whole, to the last bit.
       try parts[0].merge([0], from: parts[1], [0])
@@ -227,7 +227,7 @@ import Testing
       try table.update(
         [Int32](repeating: 0, count: values.count), values.count, AggregateArguments(arguments: [column], filters: [nil]), weights: nil,
         times: nil, order: nil
-      ) { _ in }
+      )
       return try table.results([0])[0][0]
     }
     #expect(try sum([nines, nines, nines, -nines, -nines]) == .decimal(nines))

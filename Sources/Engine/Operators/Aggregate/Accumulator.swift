@@ -47,8 +47,18 @@ struct StateRows {
 class Accumulator {
   let offset: Int
   var wordCount: Int { 0 }
-  /// The words are the whole state: clearing them clears it, and merging many groups costs no memory beside the rows.
-  var isAllInWords: Bool { false }
+
+  /// How the state of a group is put together from those of its parts.
+  enum Combining: Int, Comparable {
+    /// The words are added one by one, wrapping; subtracting them takes a part away again.
+    case addition
+    /// What `merge` does, with all of the state (but for rare values) in the words.
+    case words
+    /// What `merge` does, with state beside the words that can be large.
+    case stores
+    static func < (a: Combining, b: Combining) -> Bool { a.rawValue < b.rawValue }
+  }
+  var combining: Combining { .stores }
 
   init(offset: Int) { self.offset = offset }
 
@@ -68,6 +78,7 @@ class Accumulator {
 
   /// Makes groups as good as new.
   func clear(_ rows: StateRows, _ ids: UnsafePointer<Int32>, _ count: Int) {
+    let (offset, wordCount) = (offset, wordCount)
     for i in 0..<count { for w in 0..<wordCount { rows.row(ids[i], offset)[w] = 0 } }
   }
 

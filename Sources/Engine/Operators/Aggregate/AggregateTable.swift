@@ -88,18 +88,16 @@ final class AggregateTable {
   private let words: DenseArray<Int64>
   private let mask = DenseArray<UInt8>(fill: 0, capacity: 4096)
   private let filterMask = DenseArray<UInt8>(fill: 0, capacity: 4096)
-  private let newIDs = DenseArray<Int32>(fill: 0, capacity: 4096)
   private var arrival: UInt64 = 0
+  /// How the states of this table's groups are put together: as the least simple of its aggregates.
+  let combining: Accumulator.Combining
 
   init(_ layout: AggregateLayout) throws(MillraceError) {
     accumulators = try layout.makeAccumulators()
+    combining = accumulators.map(\.combining).max() ?? .addition
     stride = 1 + accumulators.reduce(0) { $0 + $1.wordCount }
     words = DenseArray(fill: 0, capacity: 64 * stride)
-    isAllInWords = accumulators.allSatisfy(\.isAllInWords)
   }
-
-  /// Every state is words alone: see `Accumulator.isAllInWords`.
-  let isAllInWords: Bool
 
   private var rows: StateRows { StateRows(base: words.base, stride: stride) }
 
@@ -108,15 +106,18 @@ final class AggregateTable {
 
   @inline(__always) func rowCount(_ id: Int32) -> Int64 { words.base[Int(id) &* stride] }
 
-  /// Takes in `count` rows, row i of group `ids[i]`. `firstSeen` gets the groups that had no rows before.
+  /// Takes in `count` rows, row i of group `ids[i]`.
+  ///
+  /// - Parameter fresh: if given, room for `count` ids: gets those of groups that had no rows before.
+  /// - Returns: how many ids were put there.
+  @discardableResult
   func update(
     _ ids: UnsafePointer<Int32>, _ count: Int, _ input: AggregateArguments, weights: Column?, times: Column?, order: Column?,
-    firstSeen: (UnsafeBufferPointer<Int32>) -> Void
-  ) throws(MillraceError) {
+    fresh: UnsafeMutablePointer<Int32>? = nil
+  ) throws(MillraceError) -> Int {
     let rows = rows
     let weightValues = weights?.pointer(Int64.self)
-    let new = countRows(ids, count, weightValues)
-    if new > 0 { firstSeen(UnsafeBufferPointer(start: newIDs.base, count: new)) }
+    let freshCount = countRows(ids, count, weightValues, fresh)
     for (index, accumulator) in accumulators.enumerated() {
       let argument = input.arguments[index]
       let prepared = AggregateInput(
@@ -126,38 +127,51 @@ final class AggregateTable {
     }
     arrival &+= UInt64(count)
     withExtendedLifetime((weights, times, order)) {}
+    return freshCount
   }
 
-  /// Adds to the groups' row counts. Groups that had none are left in `newIDs`; gives their number.
-  private func countRows(_ ids: UnsafePointer<Int32>, _ count: Int, _ weights: UnsafePointer<Int64>?) -> Int {
-    newIDs.grow(to: count + 1)
-    let (base, stride, new) = (words.base, stride, newIDs.base)
+  private func countRows(
+    _ ids: UnsafePointer<Int32>, _ count: Int, _ weights: UnsafePointer<Int64>?, _ fresh: UnsafeMutablePointer<Int32>?
+  ) -> Int {
+    let (base, stride) = (words.base, stride)
     let distance = IntegerKeyTable.prefetchDistance
     let ahead = max(0, count &- distance)
     var found = 0
+    if let fresh, weights == nil {
+      for i in 0..<count {
+        if i < ahead { millrace_prefetch_write(base + Int(ids[i &+ distance]) &* stride) }
+        let row = base + Int(ids[i]) &* stride
+        let old = row[0]
+        fresh[found] = ids[i]
+        // 1 where the count was zero, without a branch on it.
+        found &+= Int((old | (0 &- old)) >> 63 &+ 1)
+        row[0] = old &+ 1
+      }
+      return found
+    }
     for i in 0..<count {
       if i < ahead { millrace_prefetch_write(base + Int(ids[i &+ distance]) &* stride) }
       let row = base + Int(ids[i]) &* stride
       let old = row[0]
-      new[found] = ids[i]
-      found &+= old == 0 ? 1 : 0
+      if let fresh, old == 0 {
+        fresh[found] = ids[i]
+        found &+= 1
+      }
       row[0] = old &+ (weights?[i] ?? 1)
     }
     return found
   }
 
-  /// Appends those of `ids` that have rows to `out`, which has room for all of them; gives their number.
-  func copyPresent(_ ids: UnsafeBufferPointer<Int32>, into out: UnsafeMutablePointer<Int32>) -> Int {
+  /// Appends to `out` the groups among `ids` that have rows.
+  func appendPresent(among ids: ArraySlice<Int32>, to out: inout [Int32]) {
     let (base, stride) = (words.base, stride)
     let distance = IntegerKeyTable.prefetchDistance
-    let ahead = max(0, ids.count &- distance)
-    var found = 0
-    for i in 0..<ids.count {
-      if i < ahead { millrace_prefetch(base + Int(ids[i &+ distance]) &* stride) }
-      out[found] = ids[i]
-      found &+= base[Int(ids[i]) &* stride] != 0 ? 1 : 0
+    ids.withUnsafeBufferPointer { ids in
+      for i in 0..<ids.count {
+        if i &+ distance < ids.count { millrace_prefetch(base + Int(ids[i &+ distance]) &* stride) }
+        if base[Int(ids[i]) &* stride] != 0 { out.append(ids[i]) }
+      }
     }
-    return found
   }
 
   /// Bytes that are non-zero where the filter is true and the argument is there; nil when that is everywhere.
@@ -208,6 +222,28 @@ final class AggregateTable {
     }
   }
 
+  /// Adds the groups of a table of the same layout to the same groups here, or takes them away. For `combining` `.addition` only.
+  ///
+  /// - Parameter ids: the groups of `other` that have rows, in any order.
+  func add(_ other: AggregateTable, _ ids: [Int32], subtract: Bool) {
+    let (mine, theirs) = (words.base, UnsafePointer(other.words.base))
+    if ids.count &* 4 >= min(words.capacity, other.words.capacity) / stride {
+      let count = min(words.capacity, other.words.capacity)
+      if subtract {
+        for w in 0..<count { mine[w] = mine[w] &- theirs[w] }
+      } else {
+        for w in 0..<count { mine[w] = mine[w] &+ theirs[w] }
+      }
+      return
+    }
+    let stride = stride
+    let sign: Int64 = subtract ? -1 : 1
+    for id in ids {
+      let at = Int(id) &* stride
+      for w in at..<(at &+ stride) { mine[w] = mine[w] &+ theirs[w] &* sign }
+    }
+  }
+
   /// One column per aggregate.
   func results(_ ids: [Int32]) throws(MillraceError) -> [Column] {
     let rows = rows
@@ -219,9 +255,6 @@ final class AggregateTable {
     }
   }
 
-  /// Makes every group as good as new, where the words are the whole state.
-  func resetWords() { words.reset() }
-
   /// Makes groups as good as new.
   func clear(_ ids: [Int32]) {
     let rows = rows
@@ -230,6 +263,12 @@ final class AggregateTable {
       for id in ids { rows.row(id, 0)[0] = 0 }
       for accumulator in accumulators { accumulator.clear(rows, base, ids.count) }
     }
+  }
+
+  /// As a table that has never been used; `ids` are the groups with rows.
+  func reset(_ ids: [Int32]) {
+    arrival = 0
+    if combining == .addition && ids.count &* 4 >= words.capacity / stride { words.reset() } else { clear(ids) }
   }
 
   /// Writes the states of groups; `read` takes them in the same order into groups that are new.

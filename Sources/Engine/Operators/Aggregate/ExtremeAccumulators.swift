@@ -9,7 +9,7 @@ final class FixedExtremeAccumulator: Accumulator {
   private let widening = WideningBuffer()
   private let images = DenseArray<Int64>(fill: 0, capacity: 4096)
   override var wordCount: Int { 2 }
-  override var isAllInWords: Bool { true }
+  override var combining: Combining { .words }
 
   init(offset: Int, type: DataType, isMax: Bool) {
     self.type = type

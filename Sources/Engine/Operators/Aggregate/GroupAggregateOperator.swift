@@ -108,7 +108,7 @@ public final class GroupAggregateOperator: Operator {
   private func take(_ rows: Prepared) throws(MillraceError) {
     try rows.ids.withUnsafeBufferPointer { ids throws(MillraceError) in
       guard let base = ids.baseAddress else { return }
-      try table.update(base, ids.count, rows.arguments, weights: rows.weights, times: rows.times, order: rows.order) { _ in }
+      try table.update(base, ids.count, rows.arguments, weights: rows.weights, times: rows.times, order: rows.order)
     }
   }
 

@@ -4,7 +4,7 @@ import MillraceTypes
 /// COUNT of the rows that count.
 final class CountAccumulator: Accumulator {
   override var wordCount: Int { 1 }
-  override var isAllInWords: Bool { true }
+  override var combining: Combining { .addition }
 
   override func update(_ rows: StateRows, _ ids: UnsafePointer<Int32>, _ count: Int, _ input: AggregateInput) {
     let offset = offset
@@ -30,7 +30,7 @@ final class CountAccumulator: Accumulator {
 
 /// COUNT(*) without a filter: the number of rows that the table keeps anyway.
 final class RowCountAccumulator: Accumulator {
-  override var isAllInWords: Bool { true }
+  override var combining: Combining { .addition }
 
   override func result(_ rows: StateRows, _ ids: UnsafePointer<Int32>, _ count: Int) -> Column {
     let out = Buffer(uninitialized: count * 8)
@@ -44,10 +44,10 @@ final class RowCountAccumulator: Accumulator {
 /// argument may be null or filtered away (otherwise the group's rows say whether there was any).
 final class IntegerSumAccumulator: Accumulator {
   private let type: DataType
-  private let counts: Bool
+  fileprivate let counts: Bool
   private let widening = WideningBuffer()
   override var wordCount: Int { counts ? 2 : 1 }
-  override var isAllInWords: Bool { true }
+  override var combining: Combining { .addition }
 
   init(offset: Int, type: DataType, counts: Bool) {
     self.type = type
@@ -75,21 +75,36 @@ final class IntegerSumAccumulator: Accumulator {
     _ rows: StateRows, _ ids: UnsafePointer<Int32>, from other: Accumulator, _ otherRows: StateRows, _ otherIDs: UnsafePointer<Int32>,
     _ count: Int
   ) {
-    let (offset, counts) = (offset, counts)
-    for i in 0..<count {
-      let (row, from) = (rows.row(ids[i], offset), otherRows.row(otherIDs[i], offset))
-      row[0] &+= from[0]
-      if counts { row[1] &+= from[1] }
+    let offset = offset
+    for w in 0..<wordCount {
+      for i in 0..<count { rows.row(ids[i], offset)[w] &+= otherRows.row(otherIDs[i], offset)[w] }
     }
   }
 
   override func result(_ rows: StateRows, _ ids: UnsafePointer<Int32>, _ count: Int) -> Column {
+    if type == .int64, let column = plainResult(rows, ids, count) { return column }
     var builder = ResultBuilder(type, count: count)
     for i in 0..<count {
       let present = counts ? rows.row(ids[i], offset)[1] : rows.row(ids[i], 0)[0]
       if present > 0 { builder.set(integer: rows.row(ids[i], offset)[0], i) } else { builder.setNull(i) }
     }
     return builder.finish()
+  }
+}
+
+extension IntegerSumAccumulator {
+  /// The sums when every group has one and they are as wide as the state; nil otherwise.
+  private func plainResult(_ rows: StateRows, _ ids: UnsafePointer<Int32>, _ count: Int) -> Column? {
+    let out = Buffer(uninitialized: count * 8)
+    let target = out.pointer(Int64.self)
+    let offset = offset
+    let presence = counts ? offset &+ 1 : 0
+    var least = Int64.max
+    for i in 0..<count {
+      target[i] = rows.row(ids[i], offset)[0]
+      least = min(least, rows.row(ids[i], presence)[0])
+    }
+    return least > 0 ? Column(type: .int64, count: count, values: .fixed(out)) : nil
   }
 }
 
@@ -108,7 +123,7 @@ final class WideIntegerAccumulator: Accumulator {
   private let kind: Result
   private let widening = WideningBuffer()
   override var wordCount: Int { 4 }
-  override var isAllInWords: Bool { true }
+  override var combining: Combining { .words }
 
   init(offset: Int, type: DataType, kind: Result) {
     self.type = type
@@ -214,6 +229,7 @@ final class FloatSumAccumulator: Accumulator {
   private let store = ExactSumStore()
   private let widening = WideningBuffer()
   override var wordCount: Int { ExactSumStore.wordCount + 1 }
+  override var combining: Combining { .words }
 
   init(offset: Int, type: DataType, isAverage: Bool) {
     self.type = type
@@ -298,6 +314,7 @@ final class VarianceAccumulator: Accumulator {
   private static let squares = ExactSumStore.wordCount
   private static let countWord = 2 * ExactSumStore.wordCount
   override var wordCount: Int { Self.countWord + 1 }
+  override var combining: Combining { .words }
 
   init(offset: Int, isSample: Bool, isDeviation: Bool) {
     self.isSample = isSample

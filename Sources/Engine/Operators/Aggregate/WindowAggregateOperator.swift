@@ -18,9 +18,10 @@ public final class WindowAggregateOperator: Operator {
   private let grid: WindowGrid
   private let inputs: AggregateInputs
   private let panes: WindowPanes
+  private let merged: MergedPanes
+  /// Groups 0..<batchRows of it hold a chunk of keys while their panes are merged; made when first needed.
+  private var chunkTable: AggregateTable?
   private let layout: AggregateLayout
-  /// Where the panes of a window come together.
-  private let merged: AggregateTable
   private let timeName: String
   private let timeType: DataType
   private var scratchIDs: [Int32] = []
@@ -33,8 +34,9 @@ public final class WindowAggregateOperator: Operator {
     grid = try WindowGrid(spec.kind)
     inputs = try AggregateInputs(keys: spec.keys, calls: spec.aggregates, inputTypes: inputSchema.fields.map(\.type))
     layout = AggregateLayout(calls: spec.aggregates, retracts: false)
-    merged = try AggregateTable(layout)
+    _ = try layout.makeAccumulators()
     panes = WindowPanes(keyTypes: inputs.keyTypes, layout: layout, maxParallelism: context.maxParallelism)
+    merged = MergedPanes(layout)
     timeName = inputSchema.fields[spec.timeColumn].name
     timeType = inputSchema.fields[spec.timeColumn].type
   }
@@ -63,8 +65,9 @@ public final class WindowAggregateOperator: Operator {
       panes.index.ids(of: keys, rowCount: count, into: ids, insert: true)
       if latest &- start < grid.pane {
         if grid.holds(pane: start) {
-          try panes.update(
-            panes.pane(at: start), ids, count, arguments, weights: batch.weights, times: batch.eventTimes, order: batch.order)
+          let pane = try panes.pane(at: start)
+          merged.willChange(pane)
+          try panes.update(pane, ids, count, arguments, weights: batch.weights, times: batch.eventTimes, order: batch.order)
         }
       } else {
         try updateRuns(batch, micros, ids, arguments)
@@ -77,22 +80,11 @@ public final class WindowAggregateOperator: Operator {
   private func updateRuns(
     _ batch: Batch, _ micros: UnsafePointer<Int64>, _ ids: UnsafePointer<Int32>, _ arguments: AggregateArguments
   ) throws(MillraceError) {
-    var rows: [Int64: [Int32]] = [:]
-    var run: [Int32] = []
-    var start = grid.paneStart(micros[0])
-    for i in 0..<batch.rowCount {
-      if micros[i] < start || micros[i] &- start >= grid.pane {
-        rows[start, default: []].append(contentsOf: run)
-        run.removeAll(keepingCapacity: true)
-        start = grid.paneStart(micros[i])
-      }
-      run.append(Int32(truncatingIfNeeded: i))
-    }
-    rows[start, default: []].append(contentsOf: run)
-    for start in rows.keys.sorted() where grid.holds(pane: start) {
-      let chosen = rows[start] ?? []
+    let groups = paneGroups(micros, batch.rowCount)
+    for (start, chosen) in groups where grid.holds(pane: start) {
       let chosenIDs = chosen.map { ids[Int($0)] }
       let pane = try panes.pane(at: start)
+      merged.willChange(pane)
       try chosen.withUnsafeBufferPointer { chosen throws(MillraceError) in
         try chosenIDs.withUnsafeBufferPointer { ids throws(MillraceError) in
           guard let base = ids.baseAddress else { return }
@@ -102,6 +94,30 @@ public final class WindowAggregateOperator: Operator {
         }
       }
     }
+  }
+
+  /// The rows of each pane, panes by start.
+  private func paneGroups(_ micros: UnsafePointer<Int64>, _ count: Int) -> [(start: Int64, rows: [Int32])] {
+    let pane = grid.pane
+    var starts: [Int64] = []
+    var rows: [[Int32]] = []
+    var current = -1
+    var start: Int64 = 0
+    for i in 0..<count {
+      let time = micros[i]
+      if current < 0 || time < start || time &- start >= pane {
+        start = grid.paneStart(time)
+        if let known = starts.firstIndex(of: start) {
+          current = known
+        } else {
+          current = starts.count
+          starts.append(start)
+          rows.append([])
+        }
+      }
+      rows[current].append(Int32(truncatingIfNeeded: i))
+    }
+    return zip(starts, rows).map { (start: $0, rows: $1) }.sorted { $0.start < $1.start }
   }
 
   public func advance(to watermark: EventTime, into output: inout OperatorOutput) throws(MillraceError) -> EventTime {
@@ -114,6 +130,7 @@ public final class WindowAggregateOperator: Operator {
       guard end <= bound else { break }
       try emit(windowEnd: end, into: &output)
       firedThrough = end
+      merged.drop(before: end &+ grid.slide &- grid.size)
       panes.drop(before: end &+ grid.slide &- grid.size)
     }
     if watermark == .end { return .end }
@@ -125,56 +142,62 @@ public final class WindowAggregateOperator: Operator {
   private func emit(windowEnd end: Int64, into output: inout OperatorOutput) throws(MillraceError) {
     let start = end &- grid.size
     let parts = panes.panes.filter { $0.start >= start && $0.start < end }
-    for part in parts { part.table.grow(to: panes.index.idBound) }
-    guard let first = parts.first else { return }
-    // A window of one pane is read in place. Plain states are merged for all keys in one sequential sweep; states that
-    // own memory, a chunk of keys at a time.
+    guard let only = parts.first else { return }
+    let whole: AggregateTable?
     if parts.count == 1 {
-      try emit(from: first.table, start, end, into: &output)
-    } else if merged.isAllInWords {
-      try panes.merge(parts, into: merged)
-      try emit(from: merged, start, end, into: &output)
-      merged.resetWords()
+      only.table.grow(to: panes.index.idBound)
+      whole = only.table
     } else {
-      try emitChunks(parts, start, end, into: &output)
+      whole = try merged.table(of: parts, bound: panes.index.idBound)
+    }
+    if let whole {
+      try emit(panes.sortedIDs(), of: whole, start, end, into: &output)
+    } else {
+      try emitMerging(parts, start, end, into: &output)
     }
   }
 
-  /// Emits the keys that have rows in a table by key id, in canonical order, a batch at a time.
-  private func emit(from table: AggregateTable, _ start: Int64, _ end: Int64, into output: inout OperatorOutput) throws(MillraceError) {
-    let sorted = panes.sortedIDs()
-    var ids: [Int32] = []
+  /// Emits the keys that have rows in a window's table.
+  private func emit(
+    _ ids: [Int32], of table: AggregateTable, _ start: Int64, _ end: Int64, into output: inout OperatorOutput
+  ) throws(MillraceError) {
+    var chunk: [Int32] = []
+    chunk.reserveCapacity(context.batchRows)
     var at = 0
-    while at < sorted.count {
-      // As many keys as still fit: some of them may have no rows in this window.
-      let part = at..<min(sorted.count, at + context.batchRows - ids.count)
-      let present = [Int32](unsafeUninitializedCapacity: part.count + 1) { out, count in
-        guard let base = out.baseAddress else { return }
-        count = sorted.withUnsafeBufferPointer { table.copyPresent(UnsafeBufferPointer(rebasing: $0[part]), into: base) }
-      }
-      if ids.isEmpty { ids = present } else { ids.append(contentsOf: present) }
-      at = part.upperBound
-      if ids.count == context.batchRows || at == sorted.count {
-        if !ids.isEmpty { output.emit(try rows(ids, try table.results(ids), start, end)) }
-        ids = []
+    while at < ids.count {
+      let next = min(ids.count, at + context.batchRows - chunk.count)
+      table.appendPresent(among: ids[at..<next], to: &chunk)
+      at = next
+      if chunk.count == context.batchRows || at == ids.count, !chunk.isEmpty {
+        output.emit(try rows(chunk, try table.results(chunk), start, end))
+        chunk.removeAll(keepingCapacity: true)
       }
     }
   }
 
-  private func emitChunks(
+  /// Emits a window whose panes are merged a chunk of keys at a time.
+  private func emitMerging(
     _ parts: [WindowPanes.Pane], _ start: Int64, _ end: Int64, into output: inout OperatorOutput
   ) throws(MillraceError) {
-    let slots = Array(0..<Int32(truncatingIfNeeded: context.batchRows))
-    merged.grow(to: context.batchRows)
-    let present = panes.sortedIDs().filter { id in parts.contains { $0.table.rowCount(id) != 0 } }
-    for from in stride(from: 0, to: present.count, by: context.batchRows) {
-      let ids = Array(present[from..<min(present.count, from + context.batchRows)])
-      let slots = Array(slots[..<ids.count])
-      for part in parts { try merged.merge(slots, from: part.table, ids) }
-      let results = try merged.results(slots)
-      merged.clear(slots)
-      output.emit(try rows(ids, results, start, end))
+    let table: AggregateTable
+    if let known = chunkTable { table = known } else { table = try AggregateTable(layout) }
+    chunkTable = table
+    table.grow(to: context.batchRows)
+    for part in parts { part.table.grow(to: panes.index.idBound) }
+    var chunk: [Int32] = []
+    chunk.reserveCapacity(context.batchRows)
+    func emitChunk() throws(MillraceError) {
+      let slots = (0..<Int32(truncatingIfNeeded: chunk.count)).map { $0 }
+      for part in parts { try table.merge(slots, from: part.table, chunk) }
+      output.emit(try rows(chunk, try table.results(slots), start, end))
+      table.clear(slots)
+      chunk.removeAll(keepingCapacity: true)
     }
+    for id in panes.sortedIDs() {
+      if parts.contains(where: { $0.table.rowCount(id) != 0 }) { chunk.append(id) }
+      if chunk.count == context.batchRows { try emitChunk() }
+    }
+    if !chunk.isEmpty { try emitChunk() }
   }
 
   private func rows(_ ids: [Int32], _ results: [Column], _ start: Int64, _ end: Int64) throws(MillraceError) -> Batch {
@@ -192,12 +215,12 @@ public final class WindowAggregateOperator: Operator {
     }
     var batch = Batch(schema: spec.schema, columns: columns, rowCount: count)
     batch.eventTimes = .int64s([Int64](repeating: time, count: count))
-    batch.order = panes.index.encodedKeys(ids, prefix: spec.rank)
+    batch.order = panes.index.encodedKeys(ids, keys: keys, prefix: spec.rank)
     return batch
   }
 
   public func snapshot(into snapshot: inout OperatorSnapshot) throws(MillraceError) {
-    for (keyGroup, ids) in panes.index.idsByKeyGroup() {
+    for (keyGroup, ids) in panes.idsByKeyGroup() {
       var writer = ByteWriter()
       writer.write(Self.version)
       writer.write(firedThrough)

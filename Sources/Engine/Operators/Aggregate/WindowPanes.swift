@@ -1,10 +1,11 @@
+import CMillraceKernels
 import MillraceColumns
 import MillraceTypes
 
 /// The partial aggregates of every key by pane: what tumbling and hopping windows are put together from.
 final class WindowPanes {
   final class Pane {
-    let start: Int64
+    fileprivate(set) var start: Int64
     let table: AggregateTable
     /// Ids with rows in this pane, in order of arrival.
     fileprivate(set) var ids: [Int32] = []
@@ -21,8 +22,12 @@ final class WindowPanes {
   /// Per key: panes that have rows of it.
   private let paneCounts = DenseArray<Int32>(fill: 0)
   private var order = SortedKeys()
-  /// A table of a pane that is gone, to be used again.
-  private var spare: AggregateTable?
+  /// Keys that were in no pane when panes were last dropped: forgotten the next time unless they come back, so that keys which
+  /// are in every window but for a moment stay.
+  private var absent: [Int32] = []
+  private let fresh = DenseArray<Int32>(fill: 0, capacity: 4096)
+  /// The last pane dropped, cleared: its memory serves the next one.
+  private var spare: Pane?
 
   init(keyTypes: [DataType], layout: AggregateLayout, maxParallelism: Int) {
     index = KeyIndex(types: keyTypes, maxParallelism: maxParallelism)
@@ -33,10 +38,10 @@ final class WindowPanes {
     if let last = panes.last, last.start == start { return last }
     let place = panes.firstIndex { $0.start >= start } ?? panes.count
     if place < panes.count && panes[place].start == start { return panes[place] }
-    let table: AggregateTable
-    if let spare { table = spare } else { table = try AggregateTable(layout) }
+    let pane: Pane
+    if let spare { pane = spare } else { pane = Pane(start: start, table: try AggregateTable(layout)) }
     spare = nil
-    let pane = Pane(start: start, table: table)
+    pane.start = start
     panes.insert(pane, at: place)
     return pane
   }
@@ -47,7 +52,9 @@ final class WindowPanes {
     order: Column?
   ) throws(MillraceError) {
     prepare(pane)
-    try pane.table.update(ids, count, input, weights: weights, times: times, order: order) { seen(pane, $0) }
+    fresh.grow(to: count + 1)
+    let found = try pane.table.update(ids, count, input, weights: weights, times: times, order: order, fresh: fresh.base)
+    if found > 0 { seen(pane, fresh.base, found) }
   }
 
   private func prepare(_ pane: Pane) {
@@ -55,51 +62,56 @@ final class WindowPanes {
     paneCounts.grow(to: index.idBound)
   }
 
-  private func seen(_ pane: Pane, _ ids: UnsafeBufferPointer<Int32>) {
-    pane.ids.append(contentsOf: ids)
+  /// Keys that have their first rows in a pane.
+  private func seen(_ pane: Pane, _ ids: UnsafePointer<Int32>, _ count: Int) {
+    pane.ids.append(contentsOf: UnsafeBufferPointer(start: ids, count: count))
     let counts = paneCounts.base
-    for id in ids {
+    let distance = IntegerKeyTable.prefetchDistance
+    for i in 0..<count {
+      if i &+ distance < count { millrace_prefetch_write(counts + Int(ids[i &+ distance])) }
+      let id = ids[i]
       counts[Int(id)] &+= 1
       if counts[Int(id)] == 1 { order.insert(id) }
     }
   }
 
-  /// Every key with rows in some pane, in canonical order.
+  /// Every key with rows in some pane, and perhaps some without, in canonical order.
   func sortedIDs() -> [Int32] { order.ids(of: index) }
 
-  /// Forgets the panes before `start`, and the keys that only they had.
+  /// Forgets the panes before `start`, and keys that have been without rows for long enough.
   func drop(before start: Int64) {
-    var gone: [Int32] = []
+    guard let first = panes.first, first.start < start else { return }
+    let counts = paneCounts.base
+    let distance = IntegerKeyTable.prefetchDistance
+    let gone = absent.filter { counts[Int($0)] == 0 }
+    for id in gone { order.remove(id) }
+    index.remove(gone)
+    absent.removeAll(keepingCapacity: true)
     while let first = panes.first, first.start < start {
-      for id in first.ids {
-        paneCounts[Int(id)] &-= 1
-        if paneCounts[Int(id)] == 0 {
-          order.remove(id)
-          gone.append(id)
+      first.ids.withUnsafeBufferPointer { ids in
+        for i in 0..<ids.count {
+          if i &+ distance < ids.count { millrace_prefetch_write(counts + Int(ids[i &+ distance])) }
+          let id = ids[i]
+          counts[Int(id)] &-= 1
+          if counts[Int(id)] == 0 { absent.append(id) }
         }
       }
-      if first.table.isAllInWords {
-        first.table.resetWords()
-        spare = first.table
-      }
       panes.removeFirst()
-    }
-    index.remove(gone)
-  }
-
-  /// The groups of some panes put together, by key id, in `target`.
-  ///
-  /// Ids are taken in their own order, so memory is read and written in sequence; groups without rows add nothing.
-  func merge(_ parts: [Pane], into target: AggregateTable) throws(MillraceError) {
-    let bound = index.idBound
-    target.grow(to: bound)
-    for start in stride(from: 0, to: bound, by: 4096) {
-      let ids = Array(Int32(truncatingIfNeeded: start)..<Int32(truncatingIfNeeded: min(bound, start + 4096)))
-      for part in parts { try target.merge(ids, from: part.table, ids) }
+      first.table.reset(first.ids)
+      first.ids.removeAll(keepingCapacity: true)
+      spare = first
     }
   }
 
   // MARK: snapshots
+
+  /// The keys that have rows, by key group.
+  func idsByKeyGroup() -> [(keyGroup: Int, ids: [Int32])] {
+    index.idsByKeyGroup().compactMap { keyGroup, ids in
+      let present = ids.filter { paneCounts[Int($0)] != 0 }
+      return present.isEmpty ? nil : (keyGroup, present)
+    }
+  }
 
   func write(_ ids: [Int32], into writer: inout ByteWriter) {
     index.writeKeys(ids, into: &writer)
@@ -134,7 +146,9 @@ final class WindowPanes {
         present.append(ids[position])
       }
       try pane.table.read(present, from: &reader)
-      present.withUnsafeBufferPointer { seen(pane, $0) }
+      present.withUnsafeBufferPointer { present in
+        if let base = present.baseAddress { seen(pane, base, present.count) }
+      }
     }
   }
 }

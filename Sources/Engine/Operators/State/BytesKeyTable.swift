@@ -1,5 +1,6 @@
 import CMillraceKernels
 import MillraceColumns
+import MillraceTypes
 
 /// Open addressing from encoded keys (bytes of `KeyEncoder`) to dense ids. The bytes live in an arena; entries hold the 64-bit
 /// hash, so bytes are compared only where hashes agree.
@@ -74,6 +75,26 @@ final class BytesKeyTable {
   @inline(__always) func key(ofID id: Int32) -> UnsafeBufferPointer<UInt8> {
     let record = records.base[Int(id)]
     return UnsafeBufferPointer(start: arena.base + record.offset, count: record.count)
+  }
+
+  /// The keys of ids, each after `prefix`: a BYTES column.
+  func keys(ofIDs ids: [Int32], prefix: [UInt8]) -> Column {
+    let records = records.base
+    let offsets = Buffer(uninitialized: (ids.count + 1) * 4)
+    let ends = offsets.pointer(Int32.self)
+    ends[0] = 0
+    for (i, id) in ids.enumerated() {
+      ends[i &+ 1] = ends[i] &+ Int32(truncatingIfNeeded: prefix.count &+ records[Int(id)].count)
+    }
+    let bytes = Buffer(uninitialized: Int(ends[ids.count]))
+    let out = bytes.pointer(UInt8.self)
+    for (i, id) in ids.enumerated() {
+      let record = records[Int(id)]
+      let target = out + Int(ends[i])
+      for p in 0..<prefix.count { target[p] = prefix[p] }
+      (target + prefix.count).update(from: arena.base + record.offset, count: record.count)
+    }
+    return Column(type: .bytes, count: ids.count, values: .variable(offsets: offsets, bytes: bytes))
   }
 
   func hash(ofID id: Int32) -> UInt64 {

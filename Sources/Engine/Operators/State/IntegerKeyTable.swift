@@ -89,6 +89,18 @@ final class IntegerKeyTable {
 
   @inline(__always) func key(ofID id: Int32) -> Int64 { keys.base[Int(id)] }
 
+  /// The keys of ids that are not the null's.
+  func keys(ofIDs ids: [Int32], into out: UnsafeMutablePointer<Int64>) {
+    let base = keys.base
+    ids.withUnsafeBufferPointer { ids in
+      let ahead = ids.count &- Self.prefetchDistance
+      for i in 0..<ids.count {
+        if i < ahead { millrace_prefetch(base + Int(ids[i &+ Self.prefetchDistance])) }
+        out[i] = base[Int(ids[i])]
+      }
+    }
+  }
+
   func remove(_ id: Int32) {
     ids.release(id)
     if id == nullID {

@@ -95,46 +95,32 @@ public final class KeyIndex {
   }
 
   /// Encoded keys of ids, each after `prefix`: a BYTES column.
-  public func encodedKeys(_ ids: [Int32], prefix: [UInt8] = []) -> Column {
-    if case .integer(let table) = storage, table.nullID < 0 { return encodedIntegers(table, ids, prefix) }
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(ids.count * (prefix.count + 9))
-    var offsets: [Int32] = [0]
-    offsets.reserveCapacity(ids.count + 1)
-    for id in ids {
-      bytes.append(contentsOf: prefix)
-      appendKey(ofID: id, to: &bytes)
-      offsets.append(Int32(truncatingIfNeeded: bytes.count))
+  ///
+  /// - Parameter keys: what `keyColumns` gave for the ids, if it is at hand.
+  public func encodedKeys(_ ids: [Int32], keys: [Column]? = nil, prefix: [UInt8] = []) -> Column {
+    switch storage {
+    case .integer(let table): KeyEncoder.encode(keys ?? [integers(table, ids)], rowCount: ids.count, prefix: prefix)
+    case .bytes(let table): table.keys(ofIDs: ids, prefix: prefix)
     }
-    return Column(type: .bytes, count: ids.count, values: .variable(offsets: Buffer(offsets), bytes: Buffer(bytes)))
-  }
-
-  /// The same for integers without a null: all of one length.
-  private func encodedIntegers(_ table: IntegerKeyTable, _ ids: [Int32], _ prefix: [UInt8]) -> Column {
-    let (count, width) = (ids.count, prefix.count + 9)
-    let offsets = Buffer(uninitialized: (count + 1) * 4)
-    let bytes = Buffer(uninitialized: count * width)
-    let starts = offsets.pointer(Int32.self)
-    var at = bytes.base
-    for i in 0...count { starts[i] = Int32(truncatingIfNeeded: i &* width) }
-    for id in ids {
-      for (i, byte) in prefix.enumerated() { at.storeBytes(of: byte, toByteOffset: i, as: UInt8.self) }
-      at.storeBytes(of: 2, toByteOffset: prefix.count, as: UInt8.self)
-      let key = (UInt64(bitPattern: table.key(ofID: id)) ^ (1 << 63)).bigEndian
-      at.storeBytes(of: key, toByteOffset: prefix.count &+ 1, as: UInt64.self)
-      at += width
-    }
-    return Column(type: .bytes, count: count, values: .variable(offsets: offsets, bytes: bytes))
   }
 
   /// The keys of ids as columns of the index's types. Values are canonical: 0.0 for -0.0, one NaN.
   public func keyColumns(_ ids: [Int32]) throws(MillraceError) -> [Column] {
     guard case .integer(let table) = storage else { return try KeyDecoder.columns(encodedKeys(ids), types: types) }
-    var result = ResultBuilder(types[0], count: ids.count)
-    for (row, id) in ids.enumerated() {
-      if id == table.nullID { result.setNull(row) } else { result.set(integer: table.key(ofID: id), row) }
+    return [integers(table, ids)]
+  }
+
+  private func integers(_ table: IntegerKeyTable, _ ids: [Int32]) -> Column {
+    if (types[0].fixedWidth ?? 8) == 8 && (table.nullID < 0 || !ids.contains(table.nullID)) {
+      let out = Buffer(uninitialized: ids.count * 8)
+      table.keys(ofIDs: ids, into: out.pointer(Int64.self))
+      return Column(type: types[0], count: ids.count, values: .fixed(out))
     }
-    return [result.finish()]
+    let builder = ColumnBuilder(types[0], capacity: ids.count)
+    for id in ids {
+      if id == table.nullID { builder.appendNull() } else { builder.append(integer: table.key(ofID: id)) }
+    }
+    return builder.finish()
   }
 
   /// Forgets keys; their ids may be handed out again.
