@@ -245,7 +245,8 @@ public final class Session {
     guard let text = String(validating: bytes, as: UTF8.self) else {
       throw MillraceError(.invalidInput, "the file is not UTF-8 text", subject: file)
     }
-    return text
+    // An editor's byte order mark is no part of the text.
+    return text.unicodeScalars.first == "\u{FEFF}" ? String(text.unicodeScalars.dropFirst()) : text
   }
 
   private func show(_ rows: Batch, output: OutputFormat, changelog: Bool) throws(MillraceError) {
