@@ -53,7 +53,8 @@ import Testing
       Issue.record("no batch")
       return
     }
-    let byColumns = KeyEncoder.encode([.nulls(.text, count: 2), .int64s([1, 2])], rowCount: 2, prefix: [128, 0])
+    let byColumns = KeyEncoder.encode(
+      [.nulls(.text, count: 2), .int64s([1, 2]), .int64s([1, 1]), .int64s([1, 3])], rowCount: 2, prefix: [128, 0])
     #expect((0..<2).map { other.order?[$0] } == (0..<2).map { byColumns[$0] })
     #expect(other.columns.count == 1)
   }

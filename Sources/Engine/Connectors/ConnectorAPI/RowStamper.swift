@@ -104,8 +104,10 @@ final class RowStamper {
       if orderColumns.isEmpty {
         batch.order = positionOrder(rows.lines)
       } else {
-        batch.order = KeyEncoder.encode(
-          orderColumns.compactMap { column($0, rows, computedColumns) }, rowCount: rows.rowCount, prefix: request.rank)
+        // Split and line come last, so that rows which the declared columns do not tell apart still have one order.
+        let declared = orderColumns.compactMap { column($0, rows, computedColumns) }
+        let ordinal = Column.int64s(Array(repeating: Int64(split.ordinal), count: rows.rowCount))
+        batch.order = KeyEncoder.encode(declared + [ordinal, rows.lines], rowCount: rows.rowCount, prefix: request.rank)
       }
     }
     return batch

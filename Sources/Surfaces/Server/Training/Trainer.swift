@@ -18,6 +18,8 @@ public struct TrainingRequest: Sendable {
   public var definitions: String?
   /// Trains on what was known before this instant, instead of on a share of the rows.
   public var splitTime: String?
+  /// XGBoost settings other than the trainer's own, `rounds` being the number of trees.
+  public var settings: [String: String] = [:]
 
   public init(
     data: String, label: String, time: String, knownAt: String? = nil, features: [String], name: String, trainFraction: Double = 0.8,
@@ -75,6 +77,7 @@ public struct Trainer: Sendable {
       "--data", request.data, "--label", request.label, "--time", request.time, "--features", request.features.joined(separator: ","),
       "--name", request.name, "--out", out, "--report", reportPath,
     ]
+    for (key, value) in request.settings.sorted(by: { $0.key < $1.key }) { arguments += ["--param", "\(key)=\(value)"] }
     if let split = request.splitTime {
       arguments += ["--split-time", split]
     } else {
