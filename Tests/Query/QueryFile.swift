@@ -14,6 +14,12 @@ struct QueryFile: Sendable, CustomStringConvertible {
 
   var description: String { name }
 
+  init(name: String, files: [(path: String, content: String)], sql: String) {
+    self.name = name
+    self.files = files
+    self.sql = sql
+  }
+
   init(name: String, text: String) throws {
     self.name = name
     var section = ""

@@ -52,6 +52,8 @@ final class OrderedValueAccumulator: Accumulator {
       var comparison = time < row[1] ? -1 : time > row[1] ? 1 : 0
       if comparison == 0, let held = values[row[0]] {
         comparison = held.order.withUnsafeBufferPointer { ByteOrder.compare(order, $0) }
+        // Even places are told apart by the values, never by arrival.
+        if comparison == 0 { comparison = EncodedValue.precedes(held.value, value()) ? 1 : -1 }
       }
       if isLast ? comparison < 0 : comparison >= 0 { return }
     }

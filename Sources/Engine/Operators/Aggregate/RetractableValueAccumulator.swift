@@ -69,8 +69,8 @@ final class RetractableValueAccumulator: Accumulator {
         let middle = (low + high) / 2
         if EncodedValue.precedes(entries[middle].key, entry.key) { low = middle + 1 } else { high = middle }
       }
-      while low < entries.count && entries[low].key == entry.key && entries[low].value != entry.value { low += 1 }
-      if low < entries.count && entries[low].key == entry.key {
+      while low < entries.count && entries[low].key == entry.key && EncodedValue.precedes(entries[low].value, entry.value) { low += 1 }
+      if low < entries.count && entries[low].key == entry.key && entries[low].value == entry.value {
         entries[low].count += entry.count
         if entries[low].count == 0 { entries.remove(at: low) }
       } else {

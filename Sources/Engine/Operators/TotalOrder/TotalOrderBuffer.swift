@@ -2,7 +2,8 @@ import MillraceColumns
 import MillraceTypes
 
 /// Holds rows of one or more ports until the watermark passes them and releases them in the total order: event time, then the
-/// port's place in the instant, then the order bytes, then the port.
+/// port's place in the instant, then the order bytes, then the port. Rows of one port that tie even so (a UNION ALL of two ways
+/// through one table, an `order.by` that is not unique) go by their values, so that no tie is left to arrival.
 ///
 /// The head of every operator whose result depends on order. Rows must carry `eventTimes` and `order`.
 public final class TotalOrderBuffer {
@@ -67,7 +68,7 @@ public final class TotalOrderBuffer {
     guard let times = all.eventTimes?.pointer(Int64.self), let order = all.order else { return all }
     return withExtendedLifetime(all) {
       let comparator = RowOrder(times: times, order: order)
-      if comparator.isSorted(all.rowCount) { return takePrefix(&port, all, times, watermark) }
+      if comparator.isSorted(all) { return takePrefix(&port, all, times, watermark) }
       return takeSorted(&port, all, comparator, watermark)
     }
   }
@@ -105,7 +106,7 @@ public final class TotalOrderBuffer {
     hold(&port, rest.isEmpty ? nil : rest.withUnsafeBufferPointer(all.take), earliest: earliest)
     ready.sort { a, b in
       if a.time != b.time { return a.time < b.time }
-      let order = comparator.compareOrder(Int(a.row), comparator, Int(b.row))
+      let order = comparator.compare(Int(a.row), Int(b.row), all)
       return order < 0 || (order == 0 && a.row < b.row)
     }
     return ready.map(\.row).withUnsafeBufferPointer(all.take)
@@ -203,13 +204,17 @@ struct RowOrder {
     (offsets, bytes) = order.variable
   }
 
-  /// Whether rows `0..<count` are in the total order.
-  func isSorted(_ count: Int) -> Bool {
-    for i in 1..<max(1, count) {
-      let (before, time) = (times[i &- 1], times[i])
-      if before > time || (before == time && compareOrder(i &- 1, self, i) > 0) { return false }
-    }
+  /// Whether the rows of the batch, which this is of, are in the total order.
+  func isSorted(_ batch: Batch) -> Bool {
+    for i in 1..<max(1, batch.rowCount) where compare(i &- 1, i, batch) > 0 { return false }
     return true
+  }
+
+  /// Event time, order bytes and, for rows that tie even so, their values.
+  @inline(__always) func compare(_ a: Int, _ b: Int, _ batch: Batch) -> Int {
+    if times[a] != times[b] { return times[a] < times[b] ? -1 : 1 }
+    let order = compareOrder(a, self, b)
+    return order != 0 ? order : batch.compareValues(a, b)
   }
 
   @inline(__always) func compareOrder(_ row: Int, _ other: RowOrder, _ otherRow: Int) -> Int {
@@ -236,6 +241,19 @@ struct RowOrder {
 }
 
 extension Batch {
+  /// Compares two rows by their visible values in canonical encoding. For ties only: it allocates.
+  fileprivate func compareValues(_ a: Int, _ b: Int) -> Int {
+    var (x, y): ([UInt8], [UInt8]) = ([], [])
+    for column in columns {
+      x.removeAll(keepingCapacity: true)
+      y.removeAll(keepingCapacity: true)
+      KeyEncoder.append(column, a, to: &x)
+      KeyEncoder.append(column, b, to: &y)
+      if x != y { return x.lexicographicallyPrecedes(y) ? -1 : 1 }
+    }
+    return 0
+  }
+
   /// An empty batch with the hidden columns that ordered rows have.
   fileprivate func withHiddenOrder() -> Batch {
     var copy = self

@@ -43,7 +43,8 @@ extension LogicalPlan {
     case .join(let n):
       guard let interval = n.interval else { return nil }
       if column == interval.leftTime { return .bounded(lagMicros: max(0, interval.upperMicros)) }
-      if column == n.left.schema.count + interval.rightTime { return .bounded(lagMicros: max(0, -interval.lowerMicros)) }
+      // Unmatched left rows have no time on the right.
+      if column == n.left.schema.count + interval.rightTime, n.kind == .inner { return .bounded(lagMicros: max(0, -interval.lowerMicros)) }
       return nil
     }
   }
