@@ -111,14 +111,23 @@ public struct FunctionRegistry: Sendable {
   ///
   /// - Throws: `invalid-sql` when a CAST has to be written.
   public func assign(_ operand: Expression, to type: DataType) throws(MillraceError) -> Expression {
-    let isImplicit =
-      TypeCoercion.isImplicit(operand.type, type) || (operand.type.isNumeric && type.isNumeric)
-      || (operand.type.isTimestamp && type.isTimestamp) || (operand.type.isDateOrTimestamp && type.isDateOrTimestamp)
-    guard isImplicit, TypeCoercion.isCastable(operand.type, type) else {
+    guard Self.isAssignable(operand.type, type), TypeCoercion.isCastable(operand.type, type) else {
       throw MillraceError(
         .invalidSQL, "a value of type \(operand.type) does not fit a column of type \(type)", hint: "write CAST(... AS \(type))")
     }
     return operand.cast(to: type)
+  }
+
+  /// The fields of rows go by position, whatever their names.
+  private static func isAssignable(_ from: DataType, _ to: DataType) -> Bool {
+    switch (from, to) {
+    case (.row(let a), .row(let b)): a.count == b.count && zip(a, b).allSatisfy { isAssignable($0.type, $1.type) }
+    case (.array(let a), .array(let b)): isAssignable(a.type, b.type)
+    case (.map(let key, let value), .map(let toKey, let toValue)): isAssignable(key.type, toKey.type) && isAssignable(value.type, toValue.type)
+    default:
+      TypeCoercion.isImplicit(from, to) || (from.isNumeric && to.isNumeric) || (from.isTimestamp && to.isTimestamp)
+        || (from.isDateOrTimestamp && to.isDateOrTimestamp)
+    }
   }
 
   /// The type that all of these take in CASE, COALESCE, VALUES or UNION; NULL when all are NULL, nil when there is none.

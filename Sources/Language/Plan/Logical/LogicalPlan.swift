@@ -32,7 +32,7 @@ public indirect enum LogicalPlan: Sendable, Hashable {
     case .join(let n): n.schema
     case .asOf(let n): n.schema
     case .predict(let n): n.schema
-    case .union(let n): n.inputs[0].schema
+    case .union(let n): n.schema
     case .sort(let n): n.input.schema
     }
   }

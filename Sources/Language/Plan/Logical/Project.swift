@@ -29,6 +29,15 @@ public struct Filter: Sendable, Hashable {
 public struct Union: Sendable, Hashable {
   public var inputs: [LogicalPlan]
   public init(inputs: [LogicalPlan]) { self.inputs = inputs }
+
+  /// The columns of the first input; nullable where any input's are.
+  public var schema: Schema {
+    var fields = inputs[0].schema.fields
+    for input in inputs.dropFirst() {
+      for (index, field) in input.schema.fields.enumerated() where field.isNullable { fields[index].isNullable = true }
+    }
+    return Schema(fields)
+  }
 }
 
 /// ORDER BY and LIMIT of bounded input.

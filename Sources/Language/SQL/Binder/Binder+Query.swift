@@ -190,12 +190,8 @@ extension Binder {
       }
       inputs.append(project(relation.plan, expressions, first.columns.map(\.name)))
     }
-    // The union's columns are those of its first input, so nullability is spelled out there.
     let height = (relations.map(\.height).max() ?? 0) + 2
-    var result = BoundRelation(.union(Union(inputs: inputs)), qualifier: nil, height: height)
-    for column in result.columns.indices where inputs.contains(where: { $0.schema.fields[column].isNullable }) {
-      result.columns[column].field.isNullable = true
-    }
+    let result = BoundRelation(.union(Union(inputs: inputs)), qualifier: nil, height: height)
     return all ? result : distinct(result)
   }
 
