@@ -13,8 +13,8 @@ struct WindowGrid {
 
   init(_ kind: WindowTable.Kind) throws(MillraceError) {
     switch kind {
-    case .tumble(let size, let offset): (self.size, slide, self.offset) = (size, size, offset)
-    case .hop(let slide, let size, let offset): (self.size, self.slide, self.offset) = (size, slide, offset)
+    case .tumble(let size, let start): (self.size, slide, offset) = (size, size, size > 0 ? start % size : 0)
+    case .hop(let slide, let size, let start): (self.size, self.slide, offset) = (size, slide, slide > 0 ? start % slide : 0)
     }
     guard size > 0, slide > 0 else {
       throw MillraceError(.invalidSQL, "a window's size and slide must be longer than zero")

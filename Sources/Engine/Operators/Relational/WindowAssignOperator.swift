@@ -23,17 +23,25 @@ public final class WindowAssignOperator: Operator {
     let times = micros.pointer(Int64.self)
     var rows: [Int32] = []
     var starts: [Int64] = []
-    rows.reserveCapacity(batch.rowCount)
-    starts.reserveCapacity(batch.rowCount)
     for row in 0..<batch.rowCount {
       var start = grid.nextEnd(after: times[row]) &- grid.size
       while start <= times[row] {
         rows.append(Int32(truncatingIfNeeded: row))
         starts.append(start)
         start &+= grid.slide
+        // A long window of a short slide makes very many rows of one.
+        if rows.count >= max(context.batchRows, 1) {
+          output.emit(assigned(batch, rows, starts))
+          rows.removeAll(keepingCapacity: true)
+          starts.removeAll(keepingCapacity: true)
+        }
       }
     }
     withExtendedLifetime(micros) {}
+    if !rows.isEmpty { output.emit(assigned(batch, rows, starts)) }
+  }
+
+  private func assigned(_ batch: Batch, _ rows: [Int32], _ starts: [Int64]) -> Batch {
     var result = batch.take(rows: rows)
     if grid.slide < grid.size, let order = result.order {
       let suffix = KeyEncoder.encode([.int64s(starts)], rowCount: rows.count)
@@ -44,10 +52,7 @@ public final class WindowAssignOperator: Operator {
     let columns = zip(added, [starts, ends, ends.map { $0 &- WindowAggregateOperator.endToTimeMicros }]).map { field, instants in
       WindowGrid.column(instants, type: field.type)
     }
-    result = result.replacing(schema: schema, columns: result.columns + columns)
-    for from in stride(from: 0, to: result.rowCount, by: max(context.batchRows, 1)) {
-      output.emit(result.slice(from..<min(result.rowCount, from + context.batchRows)))
-    }
+    return result.replacing(schema: schema, columns: result.columns + columns)
   }
 }
 

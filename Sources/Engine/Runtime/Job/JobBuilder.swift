@@ -121,6 +121,7 @@ public struct JobBuilder {
       let node = plan.nodes[id]
       var state = StageInstance.NodeState(
         id: id, operatorID: node.operatorID, portWatermarks: Array(repeating: .beginning, count: node.inputs.count))
+      state.isSingle = node.inputs.contains { $0.exchange == .single }
       switch node.kind {
       case .source(let scan, let rank): sources.append(try source(node, scan, rank, partition, data))
       case .values(let relation): sources.append(try values(node, relation, partition, data))
@@ -135,7 +136,7 @@ public struct JobBuilder {
         if process == nil { process = try OperatorFactory.make(node, plan: plan, context: context, isBatch: configuration.mode == .batch) }
         if let groups = data?.operators[node.operatorID] {
           let owned = KeyGroup.range(partition: partition, parallelism: context.parallelism, maxParallelism: context.maxParallelism)
-          for group in groups.keys.sorted() where owned.contains(group) {
+          for group in groups.keys.sorted() where state.isSingle ? partition == 0 : owned.contains(group) {
             try process?.restore(keyGroup: group, bytes: groups[group] ?? [])
           }
         }

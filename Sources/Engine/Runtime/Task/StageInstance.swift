@@ -45,6 +45,8 @@ final class StageInstance {
     var operatorID: String
     var process: (any Operator)?
     var sink: (any Sink)?
+    /// All rows go to partition 0, and so does the state of every key group.
+    var isSingle = false
     var portWatermarks: [EventTime]
     var watermark = EventTime.beginning
     /// Direct consumers inside the stage.
@@ -144,7 +146,7 @@ final class StageInstance {
   /// Takes the state at an aligned barrier, passes the barrier on and lets the inputs go.
   func snapshot(_ id: Int64, into data: inout CheckpointData) throws(MillraceError) {
     for node in nodes {
-      if let process = node.process {
+      if let process = node.process, !node.isSingle || partition == 0 {
         var state = OperatorSnapshot()
         try process.snapshot(into: &state)
         if !state.keyGroups.isEmpty { data.operators[node.operatorID, default: [:]].merge(state.keyGroups) { $1 } }
