@@ -123,7 +123,8 @@ public struct FunctionRegistry: Sendable {
     switch (from, to) {
     case (.row(let a), .row(let b)): a.count == b.count && zip(a, b).allSatisfy { isAssignable($0.type, $1.type) }
     case (.array(let a), .array(let b)): isAssignable(a.type, b.type)
-    case (.map(let key, let value), .map(let toKey, let toValue)): isAssignable(key.type, toKey.type) && isAssignable(value.type, toValue.type)
+    case (.map(let key, let value), .map(let toKey, let toValue)):
+      isAssignable(key.type, toKey.type) && isAssignable(value.type, toValue.type)
     default:
       TypeCoercion.isImplicit(from, to) || (from.isNumeric && to.isNumeric) || (from.isTimestamp && to.isTimestamp)
         || (from.isDateOrTimestamp && to.isDateOrTimestamp)
