@@ -35,6 +35,6 @@ enum Planning {
 
   /// The optimised plan as text.
   static func optimized(_ sql: String, without disabled: Set<String> = []) throws -> String {
-    LogicalPlanText.explain(try Optimizer(disabledRules: disabled).optimize(job(sql)))
+    LogicalPlanText.explain(try Optimizer(disabledRules: disabled).optimize(job(sql)), notes: false)
   }
 }

@@ -4,14 +4,12 @@ import MillracePlan
 import MillraceTypes
 
 /// Logical plans as text for EXPLAIN: a line per node, inputs indented below. A sub-plan that is used more than once is written
-/// once, as `(#1)`, and then referred to.
+/// once, as `(#1)`, and then referred to. Notes in braces say what an operation's line does not: watermark and rank of a table,
+/// where event time comes from, what is updating, and which outputs are promised as a final table only.
 public enum LogicalPlanText {
-  public static func explain(_ job: JobPlan) -> String {
-    var writer = Writer(PlanGraph(job))
-    for output in writer.graph.outputs {
-      writer.lines.append(output.table.map { "Sink \($0.name)" } ?? "Result")
-      writer.write(output.node, indent: 1)
-    }
+  public static func explain(_ job: JobPlan, notes: Bool = true) -> String {
+    var writer = Writer(PlanGraph(job), notes: notes)
+    for output in writer.graph.outputs { writer.write(output) }
     return writer.lines.joined(separator: "\n") + "\n"
   }
 
@@ -20,13 +18,23 @@ public enum LogicalPlanText {
     let graph: PlanGraph
     private let plans: [LogicalPlan]
     private let consumerCounts: [Int]
+    private let notes: PlanNotes?
     private var numbers: [Int: Int] = [:]
 
-    init(_ graph: PlanGraph) {
+    init(_ graph: PlanGraph, notes: Bool) {
       self.graph = graph
       plans = graph.plans
       consumerCounts = graph.consumerCounts
+      self.notes = notes ? PlanNotes(graph) : nil
     }
+
+    mutating func write(_ output: PlanGraph.Output) {
+      let title = output.table.map { "Sink \($0.name)" } ?? "Result"
+      lines.append(title + Self.braces(notes?.ofOutput(output) ?? []))
+      write(output.node, indent: 1)
+    }
+
+    private static func braces(_ notes: [String]) -> String { notes.isEmpty ? "" : " {\(notes.joined(separator: "; "))}" }
 
     mutating func write(_ id: Int, indent: Int) {
       let margin = String(repeating: "  ", count: indent)
@@ -39,7 +47,7 @@ public enum LogicalPlanText {
         numbers[id] = numbers.count + 1
         mark = " (#\(numbers.count))"
       }
-      lines.append(margin + Self.line(plans[id]) + mark)
+      lines.append(margin + Self.line(plans[id]) + Self.braces(notes?.ofNode(id) ?? []) + mark)
       let inputs = graph.nodes[id].inputs
       switch plans[id] {
       case .asOf(let node):
@@ -134,10 +142,6 @@ public enum LogicalPlanText {
 
     private static func shift(_ micros: Int64) -> String { micros == 0 ? "" : " offset \(duration(micros))" }
 
-    private static func duration(_ micros: Int64) -> String {
-      let units: [(String, Int64)] = [("d", 86_400_000_000), ("h", 3_600_000_000), ("min", 60_000_000), ("s", 1_000_000), ("ms", 1_000)]
-      for (name, unit) in units where micros != 0 && micros % unit == 0 { return "\(micros / unit) \(name)" }
-      return micros == 0 ? "0 s" : "\(micros) us"
-    }
+    private static func duration(_ micros: Int64) -> String { PlanNotes.duration(micros) }
   }
 }

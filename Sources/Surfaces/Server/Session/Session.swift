@@ -126,10 +126,7 @@ public final class Session {
     let launcher = launcher(options.job)
     environment.console.write("Logical plan\n" + LogicalPlanText.explain(launcher.logicalPlan(job)) + "\n")
     let plan = try launcher.physicalPlan(job)
-    environment.console.write("Stages (parallelism \(options.job.parallelism))\n")
-    for node in plan.nodes {
-      environment.console.write("\(node.id) \(node.operatorID) <- \(node.inputs.map { String($0.node) }.joined(separator: ", "))\n")
-    }
+    environment.console.write("Stages\n" + PhysicalPlanText.explain(plan, parallelism: options.job.parallelism))
   }
 
   private func launcher(_ configuration: JobConfiguration) -> JobLauncher {

@@ -1,31 +1,28 @@
-import MillracePlan
-import MillraceTypes
-
 /// How a physical plan is cut into stages for a parallelism.
 ///
 /// Nodes on one level that are connected by forward edges form a stage and run as one; an edge to a higher level is an exchange
 /// (a queue), so stages never form a cycle. With parallelism 1 there is one level and no exchange.
-struct StageGraph {
-  struct Exchange {
+public struct StageGraph: Sendable {
+  public struct Exchange: Sendable {
     /// Position in `StageGraph.exchanges`.
-    var index: Int
-    var fromNode: Int
-    var toNode: Int
-    var toPort: Int
-    var routing: PhysicalPlan.Exchange
+    public var index: Int
+    public var fromNode: Int
+    public var toNode: Int
+    public var toPort: Int
+    public var routing: PhysicalPlan.Exchange
   }
 
-  struct Stage {
+  public struct Stage: Sendable {
     /// Node ids in topological order.
-    var nodes: [Int]
-    var level: Int
+    public var nodes: [Int]
+    public var level: Int
   }
 
-  var stages: [Stage]
-  var exchanges: [Exchange]
-  var stageOfNode: [Int]
+  public private(set) var stages: [Stage]
+  public private(set) var exchanges: [Exchange]
+  public private(set) var stageOfNode: [Int]
 
-  init(_ plan: PhysicalPlan, parallelism: Int) {
+  public init(_ plan: PhysicalPlan, parallelism: Int) {
     var levels = [Int](repeating: 0, count: plan.nodes.count)
     if parallelism > 1 {
       for node in plan.nodes {
@@ -75,5 +72,5 @@ struct StageGraph {
   }
 
   /// Whether the edge into a port passes through a queue.
-  func exchange(into node: Int, port: Int) -> Exchange? { exchanges.first { $0.toNode == node && $0.toPort == port } }
+  public func exchange(into node: Int, port: Int) -> Exchange? { exchanges.first { $0.toNode == node && $0.toPort == port } }
 }
