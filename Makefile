@@ -1,7 +1,7 @@
 # The one entry. Each target does whatever set-up it lacks; ARGS passes further options through, as in
 #   make demo ARGS="--dir /tmp/demo"
 #   make test ARGS="--filter Columns"
-.PHONY: setup build demo test bench lint format docs
+.PHONY: setup build demo test bench parity lint format docs
 .DEFAULT_GOAL := build
 
 export ORT_DISABLE_TELEMETRY := 1
@@ -19,6 +19,10 @@ demo: build
 
 test: build
 	@SWIFT="$(SWIFT)" dev/test $(ARGS)
+
+# Live features against their backfill through kill -9 and restore; ARGS="--kill-all" kills in every configuration.
+parity: build
+	@dev/parity $(ARGS)
 
 bench: setup
 	@SWIFT="$(SWIFT)" dev/bench $(ARGS)
