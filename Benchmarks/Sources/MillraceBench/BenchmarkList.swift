@@ -68,5 +68,10 @@ enum BenchmarkList {
     return filters.map { benchmark in NamedBenchmark(name: benchmark.name) { [try benchmark.run(repetitions: $0)] } }
       + windows.map { benchmark in NamedBenchmark(name: benchmark.name) { [try benchmark.run(repetitions: $0)] } }
       + sliding.map { benchmark in NamedBenchmark(name: benchmark.name) { [try benchmark.run(repetitions: $0)] } }
+      + ScoringBenchmark.sizes.map { size in
+        NamedBenchmark(name: "score_predict_xgboost_batch_\(size)") {
+          try ScoringBenchmark(batch: size).run(repetitions: $0, model: BenchmarkModel.make())
+        }
+      }
   }
 }

@@ -53,7 +53,7 @@ struct FilterProjectBenchmark {
     let share = Double(kept) / Double(Self.distinctBatches * batchRows)
     return BenchmarkResult(
       name, rows: rounds * batchRows, nanoseconds: times,
-      note: "\(text), \(BenchmarkResult.rounded(share * 100))% pass, 3 columns out")
+      note: "\(text), \((share * 1000).rounded() / 10)% pass, 3 columns out")
   }
 
   private var text: String {

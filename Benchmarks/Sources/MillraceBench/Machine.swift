@@ -1,25 +1,9 @@
 import Foundation
 
-/// The first line of output: where the numbers were taken.
-struct Machine: Encodable {
-  var machine: String
-  var cores: Int
-  var memoryGiB: Double
-  var kernel: String
-  var load1: Double
-  var build: String
-  var rowsPerBatch: Int
-
-  enum CodingKeys: String, CodingKey {
-    case machine, cores
-    case memoryGiB = "memory_gib"
-    case kernel
-    case load1 = "load_1_min"
-    case build
-    case rowsPerBatch = "batch_rows"
-  }
-
-  static func current() -> Machine {
+/// Where the numbers were taken.
+enum Machine {
+  /// The first line of output.
+  static func line() -> JSONLine {
     let information = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
     let model = information.split(separator: "\n").first { $0.hasPrefix("model name") }?.split(separator: ":").last
     var load = [0.0, 0, 0]
@@ -29,11 +13,16 @@ struct Machine: Encodable {
     #else
       let build = "release"
     #endif
-    return Machine(
-      machine: model.map { $0.trimmingCharacters(in: .whitespaces) } ?? "unknown", cores: ProcessInfo.processInfo.processorCount,
-      memoryGiB: BenchmarkResult.rounded(Double(ProcessInfo.processInfo.physicalMemory) / 1_073_741_824),
-      kernel: ProcessInfo.processInfo.operatingSystemVersionString, load1: BenchmarkResult.rounded(load[0]), build: build,
-      rowsPerBatch: batchRows)
+    var line = JSONLine()
+    line.add("machine", model.map { $0.trimmingCharacters(in: .whitespaces) } ?? "unknown")
+    line.add("cores", ProcessInfo.processInfo.processorCount)
+    line.add("memory_gib", Double(ProcessInfo.processInfo.physicalMemory) / 1_073_741_824)
+    line.add("system", ProcessInfo.processInfo.operatingSystemVersionString)
+    line.add("load_1_min", load[0])
+    line.add("build", build)
+    line.add("batch_rows", batchRows)
+    line.add("note", "ns_cpu_per_event is CPU time of the one thread that does the work")
+    return line
   }
 }
 

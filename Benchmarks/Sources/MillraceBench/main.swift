@@ -2,10 +2,7 @@ import Foundation
 
 // Prints one JSON object per line: the machine, then each benchmark. See `--help`.
 
-let encoder = JSONEncoder()
-encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-
-func printLine(_ value: some Encodable) throws { FileHandle.standardOutput.write(try encoder.encode(value) + Data("\n".utf8)) }
+func printLine(_ line: JSONLine) { FileHandle.standardOutput.write(Data("\(line)\n".utf8)) }
 
 func fail(_ text: String) -> Never {
   FileHandle.standardError.write(Data("bench: \(text)\n".utf8))
@@ -18,9 +15,16 @@ do {
     print(BenchmarkOptions.usage)
     exit(0)
   }
-  try printLine(Machine.current())
+  printLine(Machine.line())
   for benchmark in BenchmarkList.all(options) where options.includes(benchmark.name) {
-    for measurement in try benchmark.run(options.repetitions) { try printLine(measurement) }
+    do {
+      for result in try benchmark.run(options.repetitions) { printLine(result.line) }
+    } catch let missing as BenchmarkModel.Missing {
+      var line = JSONLine()
+      line.add("name", benchmark.name)
+      line.add("skipped", missing.description)
+      printLine(line)
+    }
   }
 } catch {
   fail("\(error)")

@@ -11,6 +11,8 @@ import MillraceTypes
 public final class PredictOperator: Operator {
   private let scorer: Scorer
   private let arguments: ExpressionEvaluator
+  /// The arguments' columns, when all of them are plain columns of the input.
+  private let plainColumns: [Int]?
   private let missing: MissingValues
   private let schema: Schema
   private let outputType: DataType
@@ -29,6 +31,10 @@ public final class PredictOperator: Operator {
     }
     self.scorer = scorer
     arguments = try ExpressionEvaluator(predict.arguments, inputTypes: predict.input.schema.fields.map(\.type))
+    let places = predict.arguments.compactMap { argument -> Int? in
+      if case .column(let index) = argument.kind { index } else { nil }
+    }
+    plainColumns = places.count == predict.arguments.count ? places : nil
     missing = try Self.policy(predict.model)
     schema = predict.schema
     outputType = predict.model.outputs[0].type
@@ -59,8 +65,7 @@ public final class PredictOperator: Operator {
   public func process(_ batch: Batch, port: Int, into output: inout OperatorOutput) throws(MillraceError) {
     let rows = batch.rowCount
     guard rows > 0 else { return }
-    let columns = try arguments.evaluate(batch)
-    let features = columns.count
+    let features = arguments.expressions.count
     if rows > capacity {
       matrix.deallocate()
       scores.deallocate()
@@ -68,7 +73,16 @@ public final class PredictOperator: Operator {
       scores = .allocate(capacity: rows)
       capacity = rows
     }
-    for (index, column) in columns.enumerated() { try fill(column, index, features, rows) }
+    if let plainColumns {
+      try fillBlocks(rows) { block throws(MillraceError) in
+        for index in plainColumns.indices { try fill(batch.columns[plainColumns[index]], index, features, block) }
+      }
+    } else {
+      let columns = try arguments.evaluate(batch)
+      try fillBlocks(rows) { block throws(MillraceError) in
+        for index in columns.indices { try fill(columns[index], index, features, block) }
+      }
+    }
     let found = missing.apply(to: matrix, rows: rows, features: features)
     try scorer.score(matrix, rows: rows, features: features, into: scores)
     var validity: Bitmap?
@@ -90,35 +104,49 @@ public final class PredictOperator: Operator {
     output.emit(batch.replacing(schema: schema, columns: batch.columns + [scored]))
   }
 
-  /// Writes a column into its place of the row-major matrix, null as NaN.
-  private func fill(_ column: Column, _ index: Int, _ features: Int, _ rows: Int) throws(MillraceError) {
+  /// Goes through the rows in blocks whose part of the matrix stays in the nearest cache while its columns are filled in.
+  @inline(__always) private func fillBlocks(_ rows: Int, _ body: (Range<Int>) throws(MillraceError) -> Void) throws(MillraceError) {
+    var start = 0
+    while start < rows {
+      let end = min(rows, start &+ 128)
+      try body(start..<end)
+      start = end
+    }
+  }
+
+  /// Writes some rows of a column into their places of the row-major matrix, null as NaN.
+  private func fill(_ column: Column, _ index: Int, _ features: Int, _ rows: Range<Int>) throws(MillraceError) {
     let out = matrix + index
     switch column.type {
     case .boolean:
       let bits = column.bits
-      for row in 0..<rows { out[row &* features] = bits[row] ? 1 : 0 }
+      for row in rows { out[row &* features] = bits[row] ? 1 : 0 }
     case .int8: Self.copy(column.pointer(Int8.self), out, features, rows)
     case .int16: Self.copy(column.pointer(Int16.self), out, features, rows)
     case .int32, .date: Self.copy(column.pointer(Int32.self), out, features, rows)
-    case .float32: for row in 0..<rows { out[row &* features] = column.pointer(Float.self)[row] }
+    case .float32:
+      let values = column.pointer(Float.self)
+      for row in rows { out[row &* features] = values[row] }
     case .float64:
       let values = column.pointer(Double.self)
-      for row in 0..<rows { out[row &* features] = Float(values[row]) }
+      for row in rows { out[row &* features] = Float(values[row]) }
     case .decimal(_, let scale):
       var divisor = 1.0
       for _ in 0..<scale { divisor *= 10 }
       let values = column.pointer(Int128.self)
-      for row in 0..<rows { out[row &* features] = Float(Double(values[row]) / divisor) }
+      for row in rows { out[row &* features] = Float(Double(values[row]) / divisor) }
     case .int64, .timestamp, .timestampLTZ, .time, .intervalMillis, .intervalMonths:
       Self.copy(column.pointer(Int64.self), out, features, rows)
     default:
       throw MillraceError.notSupported(
         "a model input of type \(column.type)", hint: "turn it into a number in SQL, for instance with CASE or CHAR_LENGTH")
     }
-    if let validity = column.validity { for row in 0..<rows where !validity[row] { out[row &* features] = .nan } }
+    if let validity = column.validity { for row in rows where !validity[row] { out[row &* features] = .nan } }
   }
 
-  private static func copy<T: BinaryInteger>(_ values: UnsafePointer<T>, _ out: UnsafeMutablePointer<Float>, _ stride: Int, _ rows: Int) {
-    for row in 0..<rows { out[row &* stride] = Float(values[row]) }
+  private static func copy<T: BinaryInteger>(
+    _ values: UnsafePointer<T>, _ out: UnsafeMutablePointer<Float>, _ stride: Int, _ rows: Range<Int>
+  ) {
+    for row in rows { out[row &* stride] = Float(values[row]) }
   }
 }
