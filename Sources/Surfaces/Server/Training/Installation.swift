@@ -39,13 +39,15 @@ public struct Installation: Sendable {
     if var folder = environment.programFolder {
       for _ in 0..<6 {
         candidates.append(FilePath.join(FilePath.join(folder, "Examples"), path))
-        folder = FilePath.folder(of: folder)
+        let parent = FilePath.folder(of: folder)
+        if parent == folder { break }
+        folder = parent
       }
     }
     candidates.append(FilePath.join(FilePath.join(home, "Examples"), path))
     for candidate in candidates { if try environment.files.info(candidate)?.kind == .file { return candidate } }
     throw MillraceError(
-      .fileFailed, "the example file \(path) was not found", subject: candidates.joined(separator: ", "),
-      hint: "run from a checkout of Millrace, or pass the file's path")
+      .fileFailed, "an example's file was not found", subject: FilePath.join("Examples", path),
+      hint: "run the program in a checkout of Millrace, or from its .build folder (looked for \(candidates.joined(separator: ", ")))")
   }
 }
