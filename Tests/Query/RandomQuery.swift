@@ -312,7 +312,13 @@ struct RandomQuery {
   private mutating func addLast() {
     let r = relation()
     let all = r.columns.map(\.name).joined(separator: ", ")
-    switch Int.random(in: 0...6, using: &random) {
+    switch Int.random(in: 0...7, using: &random) {
+    case 7:
+      let calls = (1...3).map { index -> String in
+        let call = aggregate(r, ordered: true)
+        return "\(call.text)\(call.filter) AS v\(index)"
+      }
+      statements.append("SELECT \(calls.joined(separator: ", ")) FROM \(r.name)")
     case 0: statements.append("SELECT \(all) FROM \(r.name) WHERE \(condition(r, 2))")
     case 1: statements.append("SELECT DISTINCT \(pick(r.columns).name) AS v, \(expression(r, .whole)) AS w FROM \(r.name)")
     case 2: statements.append("SELECT \(all) FROM \(r.name) ORDER BY \(all) LIMIT \(Int.random(in: 1...20, using: &random))")

@@ -6,7 +6,7 @@ import Testing
 @Suite struct RandomQueryTests {
   @Test(arguments: 0..<10)
   func allModesAgree(_ block: Int) throws {
-    let perBlock = ProcessInfo.processInfo.environment["RANDOM_QUERIES"].flatMap { Int($0) } ?? 8
+    let perBlock = ProcessInfo.processInfo.environment["RANDOM_QUERIES"].flatMap { Int($0) } ?? 6
     let base = ProcessInfo.processInfo.environment["RANDOM_SEED"].flatMap { UInt64($0) } ?? 0
     var answered = 0
     for number in 0..<perBlock {
