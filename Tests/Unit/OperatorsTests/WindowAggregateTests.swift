@@ -206,4 +206,40 @@ import Testing
     var output = OperatorOutput()
     #expect(throws: MillraceError.self) { try subject.process(batch, port: 0, into: &output) }
   }
+
+  /// Many keys, few of them in most panes: panes change between dense and sparse on the way.
+  @Test func manyKeysInFewPanes() throws {
+    let calls = [
+      try AggregateFixture.call(.countStar), try AggregateFixture.call(.sum, 4), try AggregateFixture.call(.max, 2),
+    ]
+    for (plain, windows) in [(true, Self.windows[2]), (false, Self.windows[0])] {
+      let used = plain ? Array(calls.prefix(2)) : calls
+      var random = SeededRandom(seed: 5)
+      var input: [TestRow] = []
+      // Every pane is open until the end, so keys of all panes are live together.
+      for pane in 0..<10 as Range<Int64> {
+        for i in 0..<(pane % 3 == 1 ? 6000 : 300) as Range<Int64> {
+          var row = AggregateFixture.row(pane * 10 + i % 10, pane * 10_000 + i, keys: 1, &random)
+          row.values[1] = .int(pane % 3 == 1 ? i : pane * 100_000 + i)
+          input.append(row)
+        }
+      }
+      // Panes that have become sparse get more rows, and grow dense again.
+      for i in 0..<12_000 as Range<Int64> {
+        var row = AggregateFixture.row(3 + i % 5, 200_000 + i, keys: 1, &random)
+        row.values[1] = .int(i)
+        input.append(row)
+      }
+      let expected = try naive(windows, input, keys: [1], calls: used)
+      for restoreEvery in [0, 7] {
+        let harness = OperatorHarness(
+          schemas: [AggregateFixture.schema], delay: 1_000_000, restoreEvery: restoreEvery, batchMax: 4000)
+        let actual = try harness.run(input, seed: 2) {
+          try WindowAggregateOperator(
+            spec(windows, keys: [1], calls: used), inputSchema: AggregateFixture.schema, context: OperatorContext())
+        }
+        check(actual, expected, used, keys: 1, "plain \(plain) \(windows) restore \(restoreEvery)")
+      }
+    }
+  }
 }

@@ -104,6 +104,9 @@ final class AggregateTable {
   /// Makes groups below `bound` usable.
   func grow(to bound: Int) { words.grow(to: bound * stride) }
 
+  /// Groups below this are usable.
+  var bound: Int { words.capacity / stride }
+
   @inline(__always) func rowCount(_ id: Int32) -> Int64 { words.base[Int(id) &* stride] }
 
   /// Takes in `count` rows, row i of group `ids[i]`.
@@ -211,6 +214,7 @@ final class AggregateTable {
   /// Adds groups `otherIDs` of a table of the same layout to groups `ids`, pair by pair.
   func merge(_ ids: [Int32], from other: AggregateTable, _ otherIDs: [Int32]) throws(MillraceError) {
     let (rows, otherRows) = (rows, other.rows)
+    arrival = max(arrival, other.arrival)
     try ids.withUnsafeBufferPointer { ids throws(MillraceError) in
       try otherIDs.withUnsafeBufferPointer { otherIDs throws(MillraceError) in
         guard let mine = ids.baseAddress, let theirs = otherIDs.baseAddress else { return }
@@ -241,6 +245,16 @@ final class AggregateTable {
     for id in ids {
       let at = Int(id) &* stride
       for w in at..<(at &+ stride) { mine[w] = mine[w] &+ theirs[w] &* sign }
+    }
+  }
+
+  /// As `add`, with group n of `other` going to group `ids[n]` here.
+  func addInOrder(_ other: AggregateTable, to ids: [Int32], subtract: Bool) {
+    let (mine, theirs, stride) = (words.base, UnsafePointer(other.words.base), stride)
+    let sign: Int64 = subtract ? -1 : 1
+    for (group, id) in ids.enumerated() {
+      let (at, from) = (Int(id) &* stride, group &* stride)
+      for w in 0..<stride { mine[at &+ w] = mine[at &+ w] &+ theirs[from &+ w] &* sign }
     }
   }
 

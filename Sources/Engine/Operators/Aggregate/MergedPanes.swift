@@ -24,19 +24,28 @@ final class MergedPanes {
     if table.combining == .stores { return nil }
     table.grow(to: bound)
     if table.combining == .addition {
-      for pane in covered where !panes.contains(where: { $0 === pane }) { table.add(pane.table, pane.ids, subtract: true) }
-      for pane in panes where !covered.contains(where: { $0 === pane }) { table.add(pane.table, pane.ids, subtract: false) }
+      for pane in covered where !panes.contains(where: { $0 === pane }) { add(pane, to: table, subtract: true) }
+      for pane in panes where !covered.contains(where: { $0 === pane }) { add(pane, to: table, subtract: false) }
     } else {
       try forEachChunk(of: bound) { ids throws(MillraceError) in
         table.clear(ids)
-        for pane in panes {
+        for pane in panes where pane.isDense {
           pane.table.grow(to: bound)
           try table.merge(ids, from: pane.table, ids)
         }
       }
+      for pane in panes where !pane.isDense { try table.merge(pane.ids, from: pane.table, pane.ownGroups) }
     }
     covered = panes
     return table
+  }
+
+  private func add(_ pane: WindowPanes.Pane, to table: AggregateTable, subtract: Bool) {
+    if pane.isDense {
+      table.add(pane.table, pane.ids, subtract: subtract)
+    } else {
+      table.addInOrder(pane.table, to: pane.ids, subtract: subtract)
+    }
   }
 
   private func forEachChunk(of bound: Int, _ body: ([Int32]) throws(MillraceError) -> Void) throws(MillraceError) {
@@ -50,7 +59,7 @@ final class MergedPanes {
   /// Panes before `start` are about to go.
   func drop(before start: Int64) {
     if let table, table.combining == .addition {
-      for pane in covered where pane.start < start { table.add(pane.table, pane.ids, subtract: true) }
+      for pane in covered where pane.start < start { add(pane, to: table, subtract: true) }
     }
     covered.removeAll { $0.start < start }
   }
@@ -58,7 +67,7 @@ final class MergedPanes {
   /// A pane takes in more rows.
   func willChange(_ pane: WindowPanes.Pane) {
     guard !covered.isEmpty, let place = covered.firstIndex(where: { $0 === pane }) else { return }
-    if let table, table.combining == .addition { table.add(pane.table, pane.ids, subtract: true) }
+    if let table, table.combining == .addition { add(pane, to: table, subtract: true) }
     covered.remove(at: place)
   }
 }

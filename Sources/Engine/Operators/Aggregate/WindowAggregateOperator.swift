@@ -144,14 +144,14 @@ public final class WindowAggregateOperator: Operator {
     let parts = panes.panes.filter { $0.start >= start && $0.start < end }
     guard let only = parts.first else { return }
     let whole: AggregateTable?
-    if parts.count == 1 {
+    if parts.count == 1 && only.isDense {
       only.table.grow(to: panes.index.idBound)
       whole = only.table
     } else {
       whole = try merged.table(of: parts, bound: panes.index.idBound)
     }
     if let whole {
-      try emit(panes.sortedIDs(), of: whole, start, end, into: &output)
+      try emit(panes.sortedIDs(in: parts), of: whole, start, end, into: &output)
     } else {
       try emitMerging(parts, start, end, into: &output)
     }
@@ -183,21 +183,16 @@ public final class WindowAggregateOperator: Operator {
     if let known = chunkTable { table = known } else { table = try AggregateTable(layout) }
     chunkTable = table
     table.grow(to: context.batchRows)
-    for part in parts { part.table.grow(to: panes.index.idBound) }
-    var chunk: [Int32] = []
-    chunk.reserveCapacity(context.batchRows)
-    func emitChunk() throws(MillraceError) {
-      let slots = (0..<Int32(truncatingIfNeeded: chunk.count)).map { $0 }
-      for part in parts { try table.merge(slots, from: part.table, chunk) }
+    var present = [Bool](repeating: false, count: panes.index.idBound)
+    for part in parts { for id in part.ids { present[Int(id)] = true } }
+    let ids = panes.sortedIDs(in: parts).filter { present[Int($0)] }
+    for from in stride(from: 0, to: ids.count, by: context.batchRows) {
+      let chunk = Array(ids[from..<min(ids.count, from + context.batchRows)])
+      let slots = Array(0..<Int32(truncatingIfNeeded: chunk.count))
+      try panes.merge(chunk, of: parts, into: table)
       output.emit(try rows(chunk, try table.results(slots), start, end))
       table.clear(slots)
-      chunk.removeAll(keepingCapacity: true)
     }
-    for id in panes.sortedIDs() {
-      if parts.contains(where: { $0.table.rowCount(id) != 0 }) { chunk.append(id) }
-      if chunk.count == context.batchRows { try emitChunk() }
-    }
-    if !chunk.isEmpty { try emitChunk() }
   }
 
   private func rows(_ ids: [Int32], _ results: [Column], _ start: Int64, _ end: Int64) throws(MillraceError) -> Batch {

@@ -4,16 +4,46 @@ import MillraceTypes
 
 /// The partial aggregates of every key by pane: what tumbling and hopping windows are put together from.
 final class WindowPanes {
+  /// Dense panes keep the state of key `id` in group `id` of their table. Panes with few of the keys present keep that of their
+  /// n-th key, `ids[n]`, in group n: memory follows the keys of the pane, not those of all panes.
   final class Pane {
     fileprivate(set) var start: Int64
-    let table: AggregateTable
+    fileprivate(set) var table: AggregateTable
     /// Ids with rows in this pane, in order of arrival.
     fileprivate(set) var ids: [Int32] = []
-    init(start: Int64, table: AggregateTable) {
+    /// Group by id; nil in a dense pane.
+    fileprivate var locals: IntegerKeyTable?
+
+    init(start: Int64, table: AggregateTable, isDense: Bool) {
       self.start = start
       self.table = table
+      locals = isDense ? nil : IntegerKeyTable()
     }
+
+    var isDense: Bool { locals == nil }
+
+    /// The groups of some keys in `table`, -1 for those without rows.
+    func groups(_ ids: [Int32]) -> [Int32] {
+      if let locals { return WindowPanes.lookUp(ids, in: locals, insert: false) }
+      let bound = table.bound
+      return ids.map { Int($0) < bound && table.rowCount($0) != 0 ? $0 : -1 }
+    }
+
+    /// The groups of `ids`, key by key.
+    var ownGroups: [Int32] { isDense ? ids : Array(0..<Int32(truncatingIfNeeded: ids.count)) }
   }
+
+  fileprivate static func lookUp(_ ids: [Int32], in table: IntegerKeyTable, insert: Bool) -> [Int32] {
+    var groups = [Int32](repeating: -1, count: ids.count)
+    let column = Column(type: .int32, count: ids.count, values: .fixed(Buffer(ids)))
+    groups.withUnsafeMutableBufferPointer { groups in
+      if let base = groups.baseAddress { table.lookUp(column, rowCount: ids.count, into: base, insert: insert) }
+    }
+    return groups
+  }
+
+  /// With no more keys than this every pane is dense.
+  private static let smallBound = 4096
 
   let index: KeyIndex
   private let layout: AggregateLayout
@@ -38,10 +68,17 @@ final class WindowPanes {
     if let last = panes.last, last.start == start { return last }
     let place = panes.firstIndex { $0.start >= start } ?? panes.count
     if place < panes.count && panes[place].start == start { return panes[place] }
+    let bound = index.idBound
+    // A new pane is likely to be as full as the latest one.
+    let isDense = bound <= Self.smallBound || panes.last.map { $0.isDense && $0.ids.count * 8 > bound } ?? (spare != nil)
     let pane: Pane
-    if let spare { pane = spare } else { pane = Pane(start: start, table: try AggregateTable(layout)) }
-    spare = nil
-    pane.start = start
+    if let spare, isDense {
+      pane = spare
+      pane.start = start
+      self.spare = nil
+    } else {
+      pane = Pane(start: start, table: try AggregateTable(layout), isDense: isDense)
+    }
     panes.insert(pane, at: place)
     return pane
   }
@@ -51,15 +88,45 @@ final class WindowPanes {
     _ pane: Pane, _ ids: UnsafePointer<Int32>, _ count: Int, _ input: AggregateArguments, weights: Column?, times: Column?,
     order: Column?
   ) throws(MillraceError) {
-    prepare(pane)
+    try prepare(pane)
     fresh.grow(to: count + 1)
-    let found = try pane.table.update(ids, count, input, weights: weights, times: times, order: order, fresh: fresh.base)
-    if found > 0 { seen(pane, fresh.base, found) }
+    guard let locals = pane.locals else {
+      let found = try pane.table.update(ids, count, input, weights: weights, times: times, order: order, fresh: fresh.base)
+      if found > 0 { seen(pane, fresh.base, found) }
+      return
+    }
+    let groups = Self.lookUp(Array(UnsafeBufferPointer(start: ids, count: count)), in: locals, insert: true)
+    pane.table.grow(to: Int(locals.ids.bound))
+    try groups.withUnsafeBufferPointer { groups throws(MillraceError) in
+      guard let base = groups.baseAddress else { return }
+      let new = fresh.base
+      let found = try pane.table.update(base, count, input, weights: weights, times: times, order: order, fresh: new)
+      for i in 0..<found { new[i] = Int32(truncatingIfNeeded: locals.key(ofID: new[i])) }
+      if found > 0 { seen(pane, new, found) }
+    }
   }
 
-  private func prepare(_ pane: Pane) {
-    pane.table.grow(to: index.idBound)
-    paneCounts.grow(to: index.idBound)
+  /// Makes a pane ready for every id of the index, in the form that suits the share of them that it has.
+  private func prepare(_ pane: Pane) throws(MillraceError) {
+    let bound = index.idBound
+    paneCounts.grow(to: bound)
+    if pane.isDense {
+      guard bound > Self.smallBound, pane.table.bound < bound, pane.ids.count * 8 < bound else {
+        pane.table.grow(to: bound)
+        return
+      }
+      let table = try AggregateTable(layout)
+      let locals = IntegerKeyTable()
+      let groups = Self.lookUp(pane.ids, in: locals, insert: true)
+      table.grow(to: groups.count)
+      try table.merge(groups, from: pane.table, pane.ids)
+      (pane.table, pane.locals) = (table, locals)
+    } else if pane.ids.count * 4 > bound {
+      let table = try AggregateTable(layout)
+      table.grow(to: bound)
+      try table.merge(pane.ids, from: pane.table, pane.ownGroups)
+      (pane.table, pane.locals) = (table, nil)
+    }
   }
 
   /// Keys that have their first rows in a pane.
@@ -97,9 +164,32 @@ final class WindowPanes {
         }
       }
       panes.removeFirst()
+      guard first.isDense else { continue }
       first.table.reset(first.ids)
       first.ids.removeAll(keepingCapacity: true)
       spare = first
+    }
+  }
+
+  /// The keys with rows in any of some panes, in canonical order; also some others where the panes are full.
+  func sortedIDs(in parts: [Pane]) -> [Int32] {
+    let total = parts.reduce(0) { $0 + $1.ids.count }
+    guard total * 4 < index.count else { return sortedIDs() }
+    if parts.count == 1 { return index.sorted(parts[0].ids) }
+    var known: Set<Int32> = []
+    return index.sorted(parts.flatMap(\.ids).filter { known.insert($0).inserted })
+  }
+
+  /// The states of some keys over some panes, put together in groups 0, 1, 2... of `target`, key by key.
+  func merge(_ ids: [Int32], of parts: [Pane], into target: AggregateTable) throws(MillraceError) {
+    for part in parts {
+      var targets: [Int32] = []
+      var sources: [Int32] = []
+      for (place, group) in part.groups(ids).enumerated() where group >= 0 {
+        targets.append(Int32(truncatingIfNeeded: place))
+        sources.append(group)
+      }
+      try target.merge(targets, from: part.table, sources)
     }
   }
 
@@ -115,18 +205,21 @@ final class WindowPanes {
 
   func write(_ ids: [Int32], into writer: inout ByteWriter) {
     index.writeKeys(ids, into: &writer)
-    writer.write(count: panes.count)
+    var written: [(start: Int64, positions: [Int32], groups: [Int32], table: AggregateTable)] = []
     for pane in panes {
-      pane.table.grow(to: index.idBound)
-      var present: [Int32] = []
       var positions: [Int32] = []
-      for (position, id) in ids.enumerated() where pane.table.rowCount(id) != 0 {
-        present.append(id)
+      var groups: [Int32] = []
+      for (position, group) in pane.groups(ids).enumerated() where group >= 0 {
         positions.append(Int32(truncatingIfNeeded: position))
+        groups.append(group)
       }
-      writer.write(pane.start)
-      positions.withUnsafeBytes { writer.write(block: $0) }
-      pane.table.write(present, into: &writer)
+      if !groups.isEmpty { written.append((pane.start, positions, groups, pane.table)) }
+    }
+    writer.write(count: written.count)
+    for entry in written {
+      writer.write(entry.start)
+      entry.positions.withUnsafeBytes { writer.write(block: $0) }
+      entry.table.write(entry.groups, into: &writer)
     }
   }
 
@@ -134,7 +227,7 @@ final class WindowPanes {
     let ids = try index.readKeys(&reader)
     for _ in 0..<(try reader.readCount(unit: 16)) {
       let pane = try pane(at: try reader.readInt64())
-      prepare(pane)
+      try prepare(pane)
       let block = try reader.readBlock()
       var positions = ByteReader(block)
       var present: [Int32] = []
@@ -145,7 +238,12 @@ final class WindowPanes {
         }
         present.append(ids[position])
       }
-      try pane.table.read(present, from: &reader)
+      var groups = present
+      if let locals = pane.locals {
+        groups = Self.lookUp(present, in: locals, insert: true)
+        pane.table.grow(to: Int(locals.ids.bound))
+      }
+      try pane.table.read(groups, from: &reader)
       present.withUnsafeBufferPointer { present in
         if let base = present.baseAddress { seen(pane, base, present.count) }
       }
