@@ -57,9 +57,11 @@ enum BenchmarkList {
         name: name, keyCount: keys, sizeMicros: 10 * second, slideMicros: slide * second, aim: aim, rate: 1_000_000,
         rowCount: 30_000_000)
     }
+    var texts = windows("hop_10s_2s_10k_text_keys", 10_000, slide: 2, nil)
+    texts.hasTextKeys = true
     let windows = [
       windows("tumble_10s_10k_keys", 10_000, slide: 10, nil), windows("tumble_10s_1m_keys", 1_000_000, slide: 10, nil),
-      windows("hop_10s_2s_10k_keys", 10_000, slide: 2, 40), windows("hop_10s_2s_1m_keys", 1_000_000, slide: 2, 80),
+      windows("hop_10s_2s_10k_keys", 10_000, slide: 2, 40), windows("hop_10s_2s_1m_keys", 1_000_000, slide: 2, 80), texts,
     ]
     let sliding = [
       SlidingBenchmark(name: "sliding_30_windows_10k_keys", keyCount: 10_000, rowCount: 2_000_000, days: 60, aim: 3000),

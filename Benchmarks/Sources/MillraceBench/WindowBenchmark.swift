@@ -14,21 +14,32 @@ struct WindowBenchmark {
   /// Events to a second of event time.
   let rate: Int
   let rowCount: Int
+  /// Keys of 36 characters, as UUIDs are written, in place of BIGINT.
+  var hasTextKeys = false
 
-  private static let schema = Schema([Field("key", .int64), Field("value", .int64), Field("at", .timestamp(precision: 6))])
+  private var schema: Schema {
+    Schema([
+      Field("key", hasTextKeys ? .text : .int64, isNullable: false), Field("value", .int64, isNullable: false),
+      Field("at", .timestamp(precision: 6)),
+    ])
+  }
 
   /// Makes the same events each time.
   private struct Events {
     private var random = Randoms(seed: 7)
     private let keys: ScrambledKeys
+    private let texts: [UInt8]?
+    private let schema: Schema
     private let count: Int
     private let microsPerMillionEvents: Int
     private(set) var made = 0
 
-    init(keys: ScrambledKeys, rate: Int) {
+    init(_ benchmark: WindowBenchmark, keys: ScrambledKeys) {
       self.keys = keys
+      schema = benchmark.schema
+      texts = benchmark.hasTextKeys ? keys.names.flatMap { Array(WindowBenchmark.text($0).utf8) } : nil
       count = keys.names.count
-      microsPerMillionEvents = 1_000_000 * (1_000_000 / rate)
+      microsPerMillionEvents = 1_000_000 * (1_000_000 / benchmark.rate)
     }
 
     @inline(__always) mutating func next() -> (key: Int, value: Int64, at: Int64) {
@@ -46,15 +57,53 @@ struct WindowBenchmark {
       let (k, v, t) = (names.pointer(Int64.self), values.pointer(Int64.self), times.pointer(Int64.self))
       for i in 0..<rows {
         let event = next()
-        k[i] = keys.names[event.key]
+        k[i] = texts == nil ? keys.names[event.key] : Int64(event.key)
         v[i] = event.value
         t[i] = event.at
       }
-      let schema = WindowBenchmark.schema
-      let columns = zip(schema.fields, [names, values, times]).map { Column(type: $0.type, count: rows, values: .fixed($1)) }
+      var columns = zip(schema.fields, [names, values, times]).map { Column(type: $0.type, count: rows, values: .fixed($1)) }
+      if let texts { columns[0] = textColumn(names, rows, texts) }
       var batch = Batch(schema: schema, columns: columns, rowCount: rows)
       batch.eventTimes = Column(type: .int64, count: rows, values: .fixed(times))
       return batch
+    }
+
+    private func textColumn(_ numbers: Buffer, _ rows: Int, _ texts: [UInt8]) -> Column {
+      let offsets = Buffer((0...rows).map { Int32($0 * 36) })
+      let bytes = Buffer(uninitialized: rows * 36)
+      let numbers = numbers.pointer(Int64.self)
+      texts.withUnsafeBytes { texts in
+        for i in 0..<rows {
+          let start = Int(numbers[i]) * 36
+          UnsafeMutableRawBufferPointer(start: bytes.base + i * 36, count: 36).copyMemory(
+            from: UnsafeRawBufferPointer(rebasing: texts[start..<start + 36]))
+        }
+      }
+      return Column(type: .text, count: rows, values: .variable(offsets: offsets, bytes: bytes))
+    }
+  }
+
+  /// A number as 32 hexadecimal digits in five groups.
+  private static func text(_ number: Int64) -> String {
+    let digits = [UInt64(bitPattern: number), Randoms.scramble(UInt64(bitPattern: number))].map { word in
+      String(repeating: "0", count: word.leadingZeroBitCount / 4 - (word == 0 ? 1 : 0)) + String(word, radix: 16)
+    }.joined()
+    var result = ""
+    for (i, digit) in digits.enumerated() {
+      if [8, 12, 16, 20].contains(i) { result += "-" }
+      result.append(digit)
+    }
+    return result
+  }
+
+  /// The numbers of the keys of emitted rows.
+  private func numbers(_ keys: Column) throws -> [Int64] {
+    guard hasTextKeys else { return Array(UnsafeBufferPointer(start: keys.pointer(Int64.self), count: keys.count)) }
+    return try (0..<keys.count).map { row in
+      guard case .text(let text) = keys[row], let number = UInt64(text.filter { $0 != "-" }.prefix(16), radix: 16) else {
+        throw WrongAnswer("\(name): a key is no number")
+      }
+      return Int64(bitPattern: number)
     }
   }
 
@@ -64,8 +113,8 @@ struct WindowBenchmark {
     var times: [Int64] = []
     var emitted = 0
     for _ in 0..<repetitions {
-      let subject = try WindowAggregateOperator(spec, inputSchema: Self.schema, context: OperatorContext(batchRows: batchRows))
-      var events = Events(keys: keys, rate: rate)
+      let subject = try WindowAggregateOperator(spec, inputSchema: schema, context: OperatorContext(batchRows: batchRows))
+      var events = Events(self, keys: keys)
       var watch = Stopwatch()
       var found = RowChecksum()
       while events.made < rowCount {
@@ -91,19 +140,21 @@ struct WindowBenchmark {
     }
     return BenchmarkResult(
       name, rows: rowCount, nanoseconds: times, aim: aim,
-      note: "\(keyCount) scrambled keys, \(rate) events per second of event time, \(emitted) window rows out, emission included")
+      note:
+        "\(keyCount) \(hasTextKeys ? "keys of 36 characters" : "scrambled keys"), \(rate) events per second of event time, \(emitted) window rows out, emission included"
+    )
   }
 
   private var spec: WindowAggregateSpec {
-    let value = Expression.column(1, Self.schema.fields[1])
+    let value = Expression.column(1, schema.fields[1])
     let output = Schema([
-      Field("key", .int64), Field("window_start", .timestamp(precision: 3)), Field("window_end", .timestamp(precision: 3)),
+      schema.fields[0], Field("window_start", .timestamp(precision: 3)), Field("window_end", .timestamp(precision: 3)),
       Field("n", .int64, isNullable: false), Field("total", .int64),
     ])
     return WindowAggregateSpec(
       kind: slideMicros == sizeMicros
         ? .tumble(sizeMicros: sizeMicros, offsetMicros: 0) : .hop(slideMicros: slideMicros, sizeMicros: sizeMicros, offsetMicros: 0),
-      keys: [.column(0, Field("key", .int64, isNullable: false))], timeColumn: 2,
+      keys: [.column(0, schema.fields[0])], timeColumn: 2,
       aggregates: [
         AggregateCall(.countStar, [], type: .int64, isNullable: false),
         AggregateCall(.sum, [value], type: .int64, isNullable: true),
@@ -113,8 +164,9 @@ struct WindowBenchmark {
 
   private func check(_ batch: Batch, _ checksum: inout RowChecksum) throws {
     for column in batch.columns where column.nullCount > 0 { throw WrongAnswer("\(name): a null") }
-    let columns = batch.columns.map { $0.pointer(Int64.self) }
-    for i in 0..<batch.rowCount { checksum.add(columns[0][i], columns[1][i], columns[2][i], columns[3][i], columns[4][i]) }
+    let keys = try numbers(batch.columns[0])
+    let columns = batch.columns[1...].map { $0.pointer(Int64.self) }
+    for i in 0..<batch.rowCount { checksum.add(keys[i], columns[0][i], columns[1][i], columns[2][i], columns[3][i]) }
   }
 
   /// Each event put into every window it is in, one by one.
@@ -127,7 +179,7 @@ struct WindowBenchmark {
           keys.names[key], window.start / 1000, (window.start + sizeMicros) / 1000, window.counts[key], window.sums[key])
       }
     }
-    var events = Events(keys: keys, rate: rate)
+    var events = Events(self, keys: keys)
     var next = slideMicros - sizeMicros
     for _ in 0..<rowCount {
       let event = events.next()

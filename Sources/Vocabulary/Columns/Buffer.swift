@@ -47,3 +47,25 @@ public final class Buffer: @unchecked Sendable {  // guard: immutability after p
     base.assumingMemoryBound(to: type)
   }
 }
+
+extension UnsafeMutablePointer where Pointee == UInt8 {
+  /// Copies bytes that are mostly few: short runs in words, without a call.
+  @inline(__always) func copyShort(from source: UnsafePointer<UInt8>, count: Int) {
+    if count > 64 {
+      update(from: source, count: count)
+      return
+    }
+    let (from, to) = (UnsafeRawPointer(source), UnsafeMutableRawPointer(self))
+    guard count >= 8 else {
+      for i in 0..<count { self[i] = source[i] }
+      return
+    }
+    var at = 0
+    while at &+ 8 < count {
+      to.storeBytes(of: from.loadUnaligned(fromByteOffset: at, as: UInt64.self), toByteOffset: at, as: UInt64.self)
+      at &+= 8
+    }
+    // The last word overlaps the one before it.
+    to.storeBytes(of: from.loadUnaligned(fromByteOffset: count &- 8, as: UInt64.self), toByteOffset: count &- 8, as: UInt64.self)
+  }
+}

@@ -51,10 +51,10 @@ extension Column {
         to[i &+ 1] = to[i] &+ (source < 0 ? 0 : from[source &+ 1] &- from[source])
       }
       let newBytes = Buffer(uninitialized: Int(to[n]))
+      let (origin, target) = (bytes.pointer(UInt8.self), newBytes.pointer(UInt8.self))
       for i in 0..<n where indices[i] >= 0 {
         let source = Int(indices[i])
-        newBytes.base.advanced(by: Int(to[i])).copyMemory(
-          from: bytes.base.advanced(by: Int(from[source])), byteCount: Int(from[source &+ 1] &- from[source]))
+        (target + Int(to[i])).copyShort(from: origin + Int(from[source]), count: Int(from[source &+ 1] &- from[source]))
       }
       newValues = .variable(offsets: newOffsets, bytes: newBytes)
     case .list(let offsets, let children):

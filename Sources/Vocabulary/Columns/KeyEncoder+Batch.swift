@@ -53,6 +53,14 @@ extension KeyEncoder {
     switch column.values {
     case .variable(let offsets, let bytes):
       let (o, source) = (offsets.pointer(Int32.self), bytes.pointer(UInt8.self))
+      if !hasZero(column) {
+        if let validity = column.validity {
+          for row in 0..<rowCount { lengths[row] &+= validity[row] ? o[row &+ 1] &- o[row] &+ 3 : 1 }
+        } else {
+          for row in 0..<rowCount { lengths[row] &+= o[row &+ 1] &- o[row] &+ 3 }
+        }
+        return
+      }
       for row in 0..<rowCount {
         if let validity = column.validity, !validity[row] {
           lengths[row] &+= 1
@@ -71,6 +79,14 @@ extension KeyEncoder {
         for row in 0..<rowCount { lengths[row] &+= 1 &+ width }
       }
     }
+  }
+
+  /// Whether some byte has to be escaped.
+  private static func hasZero(_ column: Column) -> Bool {
+    let (offsets, bytes) = column.variable
+    var least: UInt8 = 1
+    for at in Int(offsets[0])..<Int(offsets[column.count]) { least = min(least, bytes[at]) }
+    return least == 0
   }
 
   private static func write(
@@ -106,6 +122,7 @@ extension KeyEncoder {
       }
     case .variable(let offsets, let bytes):
       let (o, source) = (offsets.pointer(Int32.self), bytes.pointer(UInt8.self))
+      let escapes = hasZero(column)
       for row in 0..<rowCount {
         var at = Int(cursors[row])
         if let validity = column.validity, !validity[row] {
@@ -115,13 +132,19 @@ extension KeyEncoder {
         }
         out[at] = 2
         at &+= 1
-        for from in Int(o[row])..<Int(o[row &+ 1]) {
-          out[at] = source[from]
-          at &+= 1
-          if source[from] == 0 {
-            out[at] = 0xFF
+        if escapes {
+          for from in Int(o[row])..<Int(o[row &+ 1]) {
+            out[at] = source[from]
             at &+= 1
+            if source[from] == 0 {
+              out[at] = 0xFF
+              at &+= 1
+            }
           }
+        } else {
+          let count = Int(o[row &+ 1] &- o[row])
+          (out + at).copyShort(from: source + Int(o[row]), count: count)
+          at &+= count
         }
         out[at] = 0
         out[at &+ 1] = 1
