@@ -133,7 +133,7 @@ public struct JobBuilder {
         state.sink = sink
       default:
         var process = try extensions(node, context)
-        if process == nil { process = try OperatorFactory.make(node, plan: plan, context: context, isBatch: configuration.mode == .batch) }
+        if process == nil { process = try OperatorFactory.make(node, plan: plan, context: context, emission: emission) }
         if let groups = data?.operators[node.operatorID] {
           let owned = KeyGroup.range(partition: partition, parallelism: context.parallelism, maxParallelism: context.maxParallelism)
           for group in groups.keys.sorted() where state.isSingle ? partition == 0 : owned.contains(group) {
@@ -175,6 +175,11 @@ public struct JobBuilder {
     return StageInstance(
       stage: stage, partition: partition, nodes: states, inputs: inputs, sources: sources, outputs: outputs, unusedPorts: unused,
       context: context, lastBarrier: data?.id ?? 0)
+  }
+
+  /// A changelog wants every change; otherwise batch jobs give final rows and streams the changes of each instant.
+  private var emission: GroupAggregateOperator.Emission {
+    configuration.showsChanges ? .perBatch : configuration.mode == .batch ? .atEnd : .perInstant
   }
 
   private func source(

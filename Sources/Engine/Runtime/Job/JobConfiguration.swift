@@ -26,6 +26,8 @@ public struct JobConfiguration: Sendable {
   public var restore = Restore.none
   /// Complete checkpoints that are kept; older ones are deleted.
   public var checkpointsRetained = 3
+  /// Updating results give every change, also in batch mode: for changelogs.
+  public var showsChanges = false
 
   public init() {}
 }

@@ -6,7 +6,7 @@ import MillraceTypes
 /// Makes the engine's own operators from physical nodes.
 enum OperatorFactory {
   static func make(
-    _ node: PhysicalPlan.Node, plan: PhysicalPlan, context: OperatorContext, isBatch: Bool
+    _ node: PhysicalPlan.Node, plan: PhysicalPlan, context: OperatorContext, emission: GroupAggregateOperator.Emission
   ) throws(MillraceError) -> any Operator {
     let inputSchemas = node.inputs.map { plan.nodes[$0.node].schema }
     switch node.kind {
@@ -16,7 +16,7 @@ enum OperatorFactory {
     case .union: return UnionOperator(schema: node.schema)
     case .windowAggregate(let spec): return try WindowAggregateOperator(spec, inputSchema: inputSchemas[0], context: context)
     case .groupAggregate(let aggregate):
-      return try GroupAggregateOperator(aggregate, context: context, emission: isBatch ? .atEnd : .perInstant)
+      return try GroupAggregateOperator(aggregate, context: context, emission: emission)
     case .windowAssign(let window): return try WindowAssignOperator(window, context: context)
     case .over(let over): return try OverOperator(over, context: context)
     case .hashJoin(let join): return try HashJoinOperator(join, context: context)

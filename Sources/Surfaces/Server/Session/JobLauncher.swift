@@ -85,6 +85,9 @@ public struct JobLauncher {
     guard let node = plan.nodes.first(where: { $0.kind == .collect }), let collector = collectors[node.id] else { return nil }
     // ORDER BY comes from one partition, whose order is the answer.
     if isSorted(plan, node) { return collector.arrived(schema: node.schema) }
+    // Changes without event time have no order but that of their arrival.
+    let arrived = collector.arrived(schema: node.schema)
+    if arrived.weights != nil, arrived.eventTimes == nil { return arrived }
     return collector.changes(schema: node.schema)
   }
 

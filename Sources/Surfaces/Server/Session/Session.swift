@@ -55,7 +55,7 @@ public final class Session {
       case .insert(let job):
         report(try launchInsert(job))
       case .query(let job):
-        let (result, rows) = try launchQuery(job)
+        let (result, rows) = try launchQuery(job, changelog: changelog)
         if let rows { try show(rows, output: output, changelog: changelog) }
         reportLate(result)
       case .explain(let job): try explain(job)
@@ -144,10 +144,11 @@ public final class Session {
   }
 
   /// A bare query's rows exist in this process only, so it takes no checkpoints and always starts afresh.
-  private func launchQuery(_ job: JobPlan) throws(MillraceError) -> (result: JobResult, rows: Batch?) {
+  private func launchQuery(_ job: JobPlan, changelog: Bool = false) throws(MillraceError) -> (result: JobResult, rows: Batch?) {
     var configuration = options.job
     configuration.checkpointDirectory = nil
     configuration.restore = .none
+    configuration.showsChanges = changelog
     try launcher(configuration).checkBounded(job)
     return try launch(job, configuration)
   }
