@@ -28,10 +28,10 @@ bench: setup
 	@SWIFT="$(SWIFT)" dev/bench $(ARGS)
 
 lint:
-	@$(SWIFT) format lint --strict --recursive --parallel Sources Tests
+	@$(SWIFT) format lint --strict --recursive --parallel Sources Tests Benchmarks/Sources
 
 format:
-	@$(SWIFT) format --in-place --recursive --parallel Sources Tests
+	@$(SWIFT) format --in-place --recursive --parallel Sources Tests Benchmarks/Sources
 
 docs:
 	@SWIFT="$(SWIFT)" dev/docs

@@ -59,9 +59,13 @@ enum BenchmarkList {
     }
     var texts = windows("hop_10s_2s_10k_text_keys", 10_000, slide: 2, nil)
     texts.hasTextKeys = true
+    // Sixty panes to a window.
+    let panes = WindowBenchmark(
+      name: "hop_5m_5s_20k_keys", keyCount: 20_000, sizeMicros: 300 * second, slideMicros: 5 * second, aim: nil, rate: 10_000,
+      rowCount: 6_000_000)
     let windows = [
       windows("tumble_10s_10k_keys", 10_000, slide: 10, nil), windows("tumble_10s_1m_keys", 1_000_000, slide: 10, nil),
-      windows("hop_10s_2s_10k_keys", 10_000, slide: 2, 40), windows("hop_10s_2s_1m_keys", 1_000_000, slide: 2, 80), texts,
+      windows("hop_10s_2s_10k_keys", 10_000, slide: 2, 40), windows("hop_10s_2s_1m_keys", 1_000_000, slide: 2, 80), texts, panes,
     ]
     let sliding = [
       SlidingBenchmark(name: "sliding_30_windows_10k_keys", keyCount: 10_000, rowCount: 2_000_000, days: 60, aim: 3000),

@@ -24,8 +24,9 @@ final class MergedPanes {
     if table.combining == .stores { return nil }
     table.grow(to: bound)
     if table.combining == .addition {
-      for pane in covered where !panes.contains(where: { $0 === pane }) { add(pane, to: table, subtract: true) }
-      for pane in panes where !covered.contains(where: { $0 === pane }) { add(pane, to: table, subtract: false) }
+      let (wanted, known) = (Set(panes.map(\.start)), Set(covered.map(\.start)))
+      for pane in covered where !wanted.contains(pane.start) { add(pane, to: table, subtract: true) }
+      for pane in panes where !known.contains(pane.start) { add(pane, to: table, subtract: false) }
     } else {
       try forEachChunk(of: bound) { ids throws(MillraceError) in
         table.clear(ids)
