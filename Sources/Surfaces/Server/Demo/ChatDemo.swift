@@ -141,7 +141,8 @@ public struct ChatDemo {
         data: path("training"), label: label, time: "sent_at", knownAt: knownAt, features: features, name: name, models: path("models"),
         definitions: definitionsHash)
       request.splitTime = split
-      // Chosen on the last quarter of history, where they beat 300 trees of depth 6 (AUC 0.817 to 0.806 for replies).
+      // First seen to do well on the live part itself, so its figures are somewhat optimistic. On the last quarter of history,
+      // against 300 trees of depth 6: replies AUC 0.817 to 0.806, bad conversations 0.965 to 0.967. A third faster to train.
       request.settings = ["rounds": "200", "max_depth": "5"]
       return request
     }
