@@ -2,13 +2,21 @@ import MillraceColumns
 import MillraceExpressions
 import MillraceTypes
 
-/// A join of two relations. Output: the left columns, then the right columns (nullable where the kind may leave them out).
+/// A join of two relations. Output: the left columns, then the right columns (nullable where the kind may leave them out);
+/// of SEMI and ANTI joins the left columns alone.
 public struct Join: Sendable, Hashable {
   public enum Kind: String, Sendable, Hashable {
     case inner = "INNER"
     case left = "LEFT"
     case right = "RIGHT"
     case full = "FULL"
+    /// Left rows with a match, each once.
+    case semi = "SEMI"
+    /// Left rows without a match.
+    case anti = "ANTI"
+
+    /// The output has the left columns only.
+    public var isLeftOnly: Bool { self == .semi || self == .anti }
   }
 
   /// `right.time BETWEEN left.time + lower AND left.time + upper`, both inclusive, in microseconds.
@@ -54,6 +62,7 @@ public struct Join: Sendable, Hashable {
     func optional(_ fields: [Field], _ may: Bool) -> [Field] {
       fields.map { Field($0.name, $0.type, isNullable: $0.isNullable || may) }
     }
+    if kind.isLeftOnly { return left.schema }
     return Schema(
       optional(left.schema.fields, kind == .right || kind == .full) + optional(right.schema.fields, kind == .left || kind == .full))
   }

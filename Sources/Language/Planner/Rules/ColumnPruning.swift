@@ -288,7 +288,8 @@ private struct Pruning {
       n.interval?.rightTime = right.position(interval.rightTime)
     }
     return Pruned(
-      node: new.add(.join(n), inputs: [left.node, right.node]), columns: left.columns + right.columns.map { leftWidth + $0 })
+      node: new.add(.join(n), inputs: [left.node, right.node]),
+      columns: left.columns + (n.kind.isLeftOnly ? [] : right.columns.map { leftWidth + $0 }))
   }
 
   private mutating func build(_ id: Int, _ asOf: AsOfJoin, inputWidth: Int) -> Pruned {

@@ -15,7 +15,7 @@ struct FilterThroughJoin: FilterPushdown {
     let node = rewriting.old.nodes[id]
     guard case .join(let join) = node.operation else { return nil }
     let sides = JoinSides(conditions, leftWidth: rewriting.inputWidth(id))
-    let toLeft = join.kind == .inner || join.kind == .left ? sides.left : []
+    let toLeft = [.inner, .left, .semi, .anti].contains(join.kind) ? sides.left : []
     let toRight = join.kind == .inner || join.kind == .right ? sides.right : []
     if toLeft.isEmpty && toRight.isEmpty { return nil }
     let pushed = Set(toLeft + toRight)

@@ -2,7 +2,7 @@ import MillraceExpressions
 import MillracePlan
 
 /// Moves conditions of a join that read one side only to that side, where a row that fails them is dropped anyway: either side of an
-/// inner join, the side of an outer join that may be left out.
+/// inner or semi join, the side of an outer or anti join that may be left out.
 struct JoinConditionPushdown: LocalRule {
   let name = "join-condition-pushdown"
 
@@ -15,8 +15,8 @@ struct JoinConditionPushdown: LocalRule {
     guard case .join(var join) = node.operation, let residual = join.residual, join.kind != .full else { return nil }
     let conditions = residual.conjuncts
     let sides = JoinSides(conditions.filter { !$0.canFail }, leftWidth: rewriting.inputWidth(id))
-    let toLeft = join.kind == .inner || join.kind == .right ? sides.left : []
-    let toRight = join.kind == .inner || join.kind == .left ? sides.right : []
+    let toLeft = [.inner, .right, .semi].contains(join.kind) ? sides.left : []
+    let toRight = [.inner, .left, .semi, .anti].contains(join.kind) ? sides.right : []
     if toLeft.isEmpty && toRight.isEmpty { return nil }
     let pushed = Set(toLeft + toRight)
     let remaining = conditions.filter { !pushed.contains($0) }
