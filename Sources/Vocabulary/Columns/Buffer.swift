@@ -50,7 +50,7 @@ public final class Buffer: @unchecked Sendable {  // guard: immutability after p
 
 extension UnsafeMutablePointer where Pointee == UInt8 {
   /// Copies bytes that are mostly few: short runs in words, without a call.
-  @inline(__always) func copyShort(from source: UnsafePointer<UInt8>, count: Int) {
+  @inlinable @inline(__always) public func copyShort(from source: UnsafePointer<UInt8>, count: Int) {
     if count > 64 {
       update(from: source, count: count)
       return

@@ -19,7 +19,9 @@ enum OperatorFactory {
       return try GroupAggregateOperator(aggregate, context: context, emission: emission)
     case .windowAssign(let window): return try WindowAssignOperator(window, context: context)
     case .over(let over): return try OverOperator(over, context: context)
-    case .hashJoin(let join): return try HashJoinOperator(join, context: context)
+    case .hashJoin(let join):
+      // Batch jobs want final rows; streams want each change.
+      return emission == .atEnd ? try HashJoinOperator(join, context: context) : try StreamJoinOperator(join, context: context)
     case .intervalJoin(let join): return try IntervalJoinOperator(join, context: context)
     case .asOf(let asOf, let outcomeRank): return try AsOfOperator(asOf, outcomeRank: outcomeRank, context: context)
     case .sort(let sort): return try SortLimitOperator(sort, context: context)

@@ -65,7 +65,18 @@ extension LogicalPlan {
   public var isUpdating: Bool {
     switch self {
     case .aggregate(let n): n.windowInput == nil || n.input.isUpdating
+    case .join(let n) where n.interval == nil && ![.inner, .semi].contains(n.kind): true
     default: inputs.contains(where: \.isUpdating)
+    }
+  }
+
+  /// Whether rows of a stream come with a hidden event time, even where no window may build on it: results of regular joins and
+  /// aggregates have the instant of their cause.
+  public var carriesEventTime: Bool {
+    switch self {
+    case .scan(let n): n.table.watermark != nil
+    case .values, .sort: false
+    default: inputs.allSatisfy(\.carriesEventTime)
     }
   }
 }

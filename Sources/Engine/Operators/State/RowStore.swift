@@ -1,0 +1,88 @@
+import MillraceColumns
+import MillraceTypes
+
+/// Rows by number, from 0 in the order they were appended, in contiguous columns: the payload of keyed state whose rows are
+/// looked up at random. Rows are forgotten by `compact`, which numbers the rest anew.
+///
+/// Event times and order bytes are kept when the rows have them (all rows of a store or none).
+final class RowStore {
+  let schema: Schema
+  private var columns: [ColumnStore]
+  private var times: ColumnStore?
+  private var order: ColumnStore?
+  private var arrivals: ColumnStore?
+  private(set) var count = 0
+
+  init(schema: Schema) {
+    self.schema = schema
+    columns = schema.fields.map { ColumnStore($0.type) }
+  }
+
+  var memoryBytes: Int { columns.reduce(0) { $0 + $1.memoryBytes } + (times?.memoryBytes ?? 0) + (order?.memoryBytes ?? 0) }
+
+  /// Appends rows; the first gets number `count`. Weights are not kept.
+  func append(_ batch: Batch) {
+    guard batch.rowCount > 0 else { return }
+    for (store, column) in zip(columns, batch.columns) { store.append(column) }
+    Self.append(batch.eventTimes, to: &times, .int64, before: count)
+    Self.append(batch.order, to: &order, .bytes, before: count)
+    Self.append(batch.arrivalTimes, to: &arrivals, .int64, before: count)
+    count += batch.rowCount
+  }
+
+  private static func append(_ column: Column?, to store: inout ColumnStore?, _ type: DataType, before count: Int) {
+    guard let column else {
+      // What not every row has is not kept.
+      store = nil
+      return
+    }
+    if store == nil && count == 0 { store = ColumnStore(type) }
+    store?.append(column)
+  }
+
+  var hasTimes: Bool { times != nil }
+  var hasOrder: Bool { order != nil }
+
+  /// Valid until the next append; nil when rows have no event time.
+  @inline(__always) var eventTimes: UnsafePointer<Int64>? { times?.pointer(Int64.self) }
+  @inline(__always) func orderBytes(_ row: Int) -> UnsafeBufferPointer<UInt8>? { order?.slot(row) }
+  func column(_ index: Int) -> ColumnStore { columns[index] }
+
+  /// Rows by number with their hidden columns; -1 gives nulls (and event time 0).
+  func gather(_ rows: [Int32]) -> Batch {
+    rows.withUnsafeBufferPointer { rows in
+      let hasMissing = Self.hasMissing(rows)
+      var batch = Batch(schema: schema, columns: columns.map { $0.gather(rows, hasMissing: hasMissing) }, rowCount: rows.count)
+      batch.eventTimes = times?.gather(rows, hasMissing: hasMissing).withValidity(nil)
+      batch.order = order?.gather(rows, hasMissing: hasMissing).withValidity(nil)
+      batch.arrivalTimes = arrivals?.gather(rows, hasMissing: hasMissing).withValidity(nil)
+      return batch
+    }
+  }
+
+  /// Some columns of rows by number; nulls where a number is -1.
+  func gather(_ rows: [Int32], columns wanted: [Int]) -> [Column] {
+    rows.withUnsafeBufferPointer { rows in
+      let hasMissing = Self.hasMissing(rows)
+      return wanted.map { columns[$0].gather(rows, hasMissing: hasMissing) }
+    }
+  }
+
+  private static func hasMissing(_ rows: UnsafeBufferPointer<Int32>) -> Bool {
+    var least: Int32 = 0
+    for row in rows { least = min(least, row) }
+    return least < 0
+  }
+
+  /// Keeps only these rows; the i-th of them becomes row i.
+  func compact(keeping rows: [Int32]) {
+    let kept = gather(rows)
+    columns = schema.fields.map { ColumnStore($0.type) }
+    (times, order, arrivals) = (nil, nil, nil)
+    count = 0
+    append(kept)
+  }
+
+  /// Every row.
+  func all() -> Batch { gather((0..<Int32(truncatingIfNeeded: count)).map { $0 }) }
+}
