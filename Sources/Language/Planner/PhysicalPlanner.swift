@@ -81,6 +81,7 @@ public struct PhysicalPlanner {
           "OVER on an input without event time", hint: "declare WATERMARK FOR <column> AS <column> on the table")
       }
       return add("over", .over(over), [port], schema)
+    case .rank(let rank): return add("rank", .rank(rank), [try input(inputs[0], Self.keyed(rank.partitionKeys))], schema)
     case .join(let join):
       let ports = [try input(inputs[0], Self.keyed(join.leftKeys)), try input(inputs[1], Self.keyed(join.rightKeys))]
       return add(

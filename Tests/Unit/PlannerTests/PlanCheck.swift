@@ -35,6 +35,9 @@ struct PlanCheck {
       for call in n.calls { check(call.call, first, "over") }
       time(n.timeColumn, n.input, "over")
       if n.calls.isEmpty || n.names.count != n.calls.count { problems.append("over: names") }
+    case .rank(let n):
+      check(n.partitionKeys, first, "rank")
+      check(n.sortKeys.map(\.expression), first, "rank")
     case .join(let n):
       check(n.leftKeys, n.left.schema, "join left")
       check(n.rightKeys, n.right.schema, "join right")

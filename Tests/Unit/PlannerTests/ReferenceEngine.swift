@@ -60,6 +60,7 @@ struct ReferenceEngine {
     case .aggregate(let n): return try aggregate(n, inputs[0])
     case .window(let n): return window(n, inputs[0])
     case .over(let n): return try over(n, inputs[0])
+    case .rank: throw MillraceError.notSupported("rankings in the reference engine")
     case .join(let n): return try join(n, inputs[0], inputs[1])
     case .asOf(let n): return try asOf(n, inputs)
     case .predict(let n):

@@ -249,7 +249,9 @@ extension StreamJoinOperator {
       if weights.contains(where: { $0 != 1 }) { batch.weights = .int64s(weights) }
       if withTimes {
         batch.eventTimes = .int64s(Array(changes.instants[range]))
-        batch.order = order(left.order, right?.order, weights)
+        batch.order = order(
+          sides[0].orderColumn(Array(changes.left[range])),
+          join.kind.isLeftOnly ? nil : sides[1].orderColumn(Array(changes.right[range])), weights)
       }
       output.emit(batch)
     }

@@ -153,6 +153,22 @@ final class StreamJoinSide {
     return numbers
   }
 
+  /// Bytes that tell rows apart for the total order: their own order bytes or, where equal rows share a number, their values. Empty
+  /// where a number is -1.
+  func orderColumn(_ rows: [Int32]) -> Column? {
+    guard let contents else { return store.gatherOrder(rows) }
+    let known = rows.filter { $0 >= 0 }.map { contentOfRow[Int($0)] }
+    let values = contents.keys(ofIDs: known, prefix: [])
+    if known.count == rows.count { return values }
+    var place: Int32 = -1
+    let places = rows.map { row -> Int32 in
+      if row < 0 { return -1 }
+      place += 1
+      return place
+    }
+    return places.withUnsafeBufferPointer(values.take).withValidity(nil)
+  }
+
   // MARK: forgetting
 
   /// Whether it pays to look for rows that may go.

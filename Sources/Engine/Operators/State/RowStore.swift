@@ -68,6 +68,11 @@ final class RowStore {
     }
   }
 
+  /// Order bytes of rows; empty where a number is -1. Rows must have them.
+  func gatherOrder(_ rows: [Int32]) -> Column? {
+    rows.withUnsafeBufferPointer { order?.gather($0, hasMissing: false).withValidity(nil) }
+  }
+
   private static func hasMissing(_ rows: UnsafeBufferPointer<Int32>) -> Bool {
     var least: Int32 = 0
     for row in rows { least = min(least, row) }

@@ -19,6 +19,7 @@ enum OperatorFactory {
       return try GroupAggregateOperator(aggregate, context: context, emission: emission)
     case .windowAssign(let window): return try WindowAssignOperator(window, context: context)
     case .over(let over): return try OverOperator(over, context: context)
+    case .rank(let rank): return try RankOperator(rank, context: context, emission: emission)
     case .hashJoin(let join):
       // Batch jobs want final rows; streams want each change.
       return emission == .atEnd ? try HashJoinOperator(join, context: context) : try StreamJoinOperator(join, context: context)

@@ -35,6 +35,7 @@ extension LogicalPlan {
       return source == window.schema.count - 1 ? .exact(offsetMicros: 0) : nil
     case .window(let n): return column < n.input.schema.count ? n.input.timeAttribute(of: column) : nil
     case .over(let n): return column < n.input.schema.count ? n.input.timeAttribute(of: column) : nil
+    case .rank(let n): return column < n.input.schema.count && n.onlyInserts ? n.input.timeAttribute(of: column) : nil
     case .predict(let n): return column < n.input.schema.count ? n.input.timeAttribute(of: column) : nil
     case .asOf(let n):
       guard column < n.input.schema.count, let attribute = n.input.timeAttribute(of: column) else { return nil }
@@ -57,6 +58,7 @@ extension LogicalPlan {
     case .aggregate(let n): n.windowInput != nil
     case .join(let n): n.interval != nil
     case .union(let n): n.inputs.allSatisfy(\.hasEventTime)
+    case .rank(let n): n.onlyInserts
     default: inputs.first?.hasEventTime ?? false
     }
   }
@@ -65,6 +67,7 @@ extension LogicalPlan {
   public var isUpdating: Bool {
     switch self {
     case .aggregate(let n): n.windowInput == nil || n.input.isUpdating
+    case .rank(let n): !n.onlyInserts
     case .join(let n) where n.interval == nil && ![.inner, .semi].contains(n.kind): true
     default: inputs.contains(where: \.isUpdating)
     }

@@ -14,6 +14,7 @@ public indirect enum LogicalPlan: Sendable, Hashable {
   case aggregate(Aggregate)
   case window(WindowTable)
   case over(Over)
+  case rank(Rank)
   case join(Join)
   case asOf(AsOfJoin)
   case predict(Predict)
@@ -29,6 +30,7 @@ public indirect enum LogicalPlan: Sendable, Hashable {
     case .aggregate(let n): n.schema
     case .window(let n): n.schema
     case .over(let n): n.schema
+    case .rank(let n): n.schema
     case .join(let n): n.schema
     case .asOf(let n): n.schema
     case .predict(let n): n.schema
@@ -45,6 +47,7 @@ public indirect enum LogicalPlan: Sendable, Hashable {
     case .aggregate(let n): [n.input]
     case .window(let n): [n.input]
     case .over(let n): [n.input]
+    case .rank(let n): [n.input]
     case .join(let n): [n.left, n.right]
     case .asOf(let n): [n.input] + n.view.branches.map(\.input)
     case .predict(let n): [n.input]
@@ -72,6 +75,9 @@ public indirect enum LogicalPlan: Sendable, Hashable {
     case .over(var n):
       n.input = inputs[0]
       return .over(n)
+    case .rank(var n):
+      n.input = inputs[0]
+      return .rank(n)
     case .join(var n):
       n.left = inputs[0]
       n.right = inputs[1]

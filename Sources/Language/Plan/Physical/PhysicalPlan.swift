@@ -52,6 +52,7 @@ public struct PhysicalPlan: Sendable, Hashable {
     case groupAggregate(Aggregate)
     case windowAssign(WindowTable)
     case over(Over)
+    case rank(Rank)
     case hashJoin(Join)
     case intervalJoin(Join)
     case asOf(AsOfJoin, outcomeRank: [UInt8])

@@ -95,6 +95,13 @@ public enum LogicalPlanText {
       case .over(let n):
         let calls = zip(n.calls, n.names).map { "\($0.call.sql(names)) \(frame($0.frame)) AS \($1)" }.joined(separator: ", ")
         return "Over by (\(list(n.partitionKeys, names))) order by \(names[n.timeColumn]): \(calls)"
+      case .rank(let n):
+        let keys = n.sortKeys.map {
+          "\($0.expression.sql(names)) \($0.isAscending ? "ASC" : "DESC")\($0.nullsFirst == $0.isAscending ? "" : $0.nullsFirst ? " NULLS FIRST" : " NULLS LAST")"
+        }
+        let limit = n.limit.map { " up to \($0)" } ?? ""
+        let number = n.showsNumber ? " AS \(n.name)" : ""
+        return "Rank \(n.function.rawValue)\(number)\(limit) by (\(list(n.partitionKeys, names))) order by \(keys.joined(separator: ", "))"
       case .join(let n): return line(n)
       case .asOf(let n):
         let shift = n.shiftMicros == 0 ? "" : " + \(duration(n.shiftMicros))"

@@ -14,6 +14,7 @@ struct PlanNotes {
     self.graph = graph
     var isUpdating: [Bool] = []
     var untimed: [[String]] = []
+    let plans = graph.plans
     for (id, node) in graph.nodes.enumerated() {
       var tables: [String] = []
       for input in node.inputs { for table in untimed[input] where !tables.contains(table) { tables.append(table) } }
@@ -21,6 +22,8 @@ struct PlanNotes {
       switch node.operation {
       case .scan(let scan) where scan.table.watermark == nil: tables = [scan.table.name]
       case .aggregate where graph.windowInput(of: id) == nil: updates = true
+      case .join(let join) where join.interval == nil && ![.inner, .semi].contains(join.kind): updates = true
+      case .rank: if case .rank(let rank) = plans[id] { updates = !rank.onlyInserts }
       // Sorts the rows that are left at the end.
       case .sort: updates = false
       default: break

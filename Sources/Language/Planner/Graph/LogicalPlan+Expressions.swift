@@ -29,6 +29,10 @@ extension LogicalPlan {
       n.partitionKeys = n.partitionKeys.map(map)
       for i in n.calls.indices { n.calls[i].call = n.calls[i].call.mappingExpressions(map) }
       return .over(n)
+    case .rank(var n):
+      n.partitionKeys = n.partitionKeys.map(map)
+      for i in n.sortKeys.indices { n.sortKeys[i].expression = map(n.sortKeys[i].expression) }
+      return .rank(n)
     case .join(var n):
       n.leftKeys = n.leftKeys.map(map)
       n.rightKeys = n.rightKeys.map(map)

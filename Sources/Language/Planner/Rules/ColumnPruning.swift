@@ -66,6 +66,7 @@ struct ColumnNeeds {
       if calls.isEmpty { return [passedOn] }
       let used = calls.reduce(into: columns(n.partitionKeys)) { $0.formUnion(n.calls[$1].call.referencedColumns) }
       return [passedOn.union(used).union([n.timeColumn])]
+    case .rank(let n): return [RankPruning.needed(n, passedOn)]
     case .join(let n):
       var left = passedOn.union(columns(n.leftKeys))
       var right = Set(needed.filter { $0 >= width }.map { $0 - width }).union(columns(n.rightKeys))
@@ -101,6 +102,14 @@ enum AggregatePruning {
   static func kept(_ aggregate: Aggregate, needed: Set<Int>) -> [Int] {
     let kept = aggregate.aggregates.indices.filter { needed.contains(aggregate.keys.count + $0) }
     return kept.isEmpty && aggregate.keys.isEmpty && !aggregate.aggregates.isEmpty ? [0] : kept
+  }
+}
+
+enum RankPruning {
+  /// What a ranking reads of its input. Where rows tie by their values all of them count: leaving columns out would change the order.
+  static func needed(_ rank: Rank, _ passedOn: Set<Int>) -> Set<Int> {
+    let used = (rank.partitionKeys + rank.sortKeys.map(\.expression)).reduce(into: passedOn) { $0.formUnion($1.referencedColumns) }
+    return rank.input.isUpdating ? Set(rank.input.schema.fields.indices) : used
   }
 }
 
@@ -240,6 +249,12 @@ private struct Pruning {
       n.names = calls.map { n.names[$0] }
       n.calls = calls.map { Over.Call(call: remap(n.calls[$0].call, input), frame: n.calls[$0].frame) }
       return Pruned(node: new.add(.over(n), inputs: [input.node]), columns: input.columns + calls.map { width + $0 })
+    case .rank(var n):
+      let input = narrowedInput(0, of: id)
+      n.partitionKeys = remap(n.partitionKeys, input)
+      for i in n.sortKeys.indices { n.sortKeys[i].expression = remap(n.sortKeys[i].expression, input) }
+      n.showsNumber = n.showsNumber && needs.columns[id].contains(width)
+      return Pruned(node: new.add(.rank(n), inputs: [input.node]), columns: input.columns + (n.showsNumber ? [width] : []))
     case .join(let n): return build(id, n, leftWidth: width)
     case .asOf(let n): return build(id, n, inputWidth: width)
     case .predict(var n):

@@ -6,7 +6,7 @@ public struct Optimizer: Sendable {
   /// All rules in the order in which they are tried.
   public static let all: [any Rule] = [
     ConstantFolding(), TrivialFilterRemoval(), FilterMerge(), FilterThroughProject(), FilterThroughAsOf(), FilterThroughPredict(),
-    FilterThroughWindow(), FilterThroughOver(), FilterThroughJoin(), JoinConditionPushdown(), FilterThroughAggregate(),
+    FilterThroughWindow(), FilterThroughOver(), FilterIntoRank(), FilterThroughJoin(), JoinConditionPushdown(), FilterThroughAggregate(),
     FilterThroughUnion(), FilterThroughSort(), FilterIntoScan(), ProjectMerge(), IdentityProjectRemoval(),
     AggregateSharing(), SharedExpressionHoisting(), ColumnPruning(),
   ]

@@ -10,7 +10,7 @@ extension Binder {
     "HOP_PROCTIME", "SESSION_START", "SESSION_END", "SESSION_ROWTIME", "SESSION_PROCTIME",
   ]
   private static let rankings: Set<String> = [
-    "ROW_NUMBER", "RANK", "DENSE_RANK", "PERCENT_RANK", "CUME_DIST", "NTILE", "LAG", "LEAD", "NTH_VALUE",
+    "PERCENT_RANK", "CUME_DIST", "NTILE", "LAG", "LEAD", "NTH_VALUE",
   ]
   private static let otherAggregates: Set<String> = [
     "COLLECT", "LISTAGG", "ARRAY_AGG", "JSON_OBJECTAGG", "JSON_ARRAYAGG", "PERCENTILE", "GROUPING", "GROUPING_ID", "GROUP_ID",
@@ -19,6 +19,7 @@ extension Binder {
   /// A function call: scalar, aggregate, or aggregate with OVER.
   mutating func bindFunction(_ call: SQLCall, at span: SourceSpan, _ scope: inout ExpressionScope) throws(BindStop) -> Expression {
     let name = call.name.text.uppercased()
+    if let function = Rank.Function(rawValue: name) { return try bindRanking(function, call, at: span, &scope) }
     if Self.rankings.contains(name) { throw unsupported(name, at: span) }
     if Self.otherAggregates.contains(name) { throw unsupported(name, at: span) }
     if Self.legacyWindows.contains(name) {

@@ -32,6 +32,43 @@ extension Binder {
     return BoundOver(call: call, partitionKeys: keys, timeColumn: column, frame: try bindFrame(window.frame, order.type))
   }
 
+  /// ROW_NUMBER, RANK and DENSE_RANK. Their order may be any, and may name aggregates of a GROUP BY.
+  mutating func bindRanking(
+    _ function: Rank.Function, _ call: SQLCall, at span: SourceSpan, _ scope: inout ExpressionScope
+  ) throws(BindStop) -> Expression {
+    let name = function.rawValue
+    guard let over = call.over else {
+      throw fail("\(name) needs OVER", at: span, hint: "write \(name)() OVER (PARTITION BY ... ORDER BY ...)")
+    }
+    if !call.arguments.isEmpty || call.isStar { throw fail("\(name) takes no argument", at: span) }
+    if call.isDistinct || call.filter != nil { throw fail("\(name) takes no DISTINCT and no FILTER", at: span) }
+    switch scope.allowed {
+    case .refused(let place):
+      throw fail("\(name) cannot stand \(place)", at: span, hint: "number the rows in a subquery and filter around it")
+    case .windowed: throw fail("\(name) cannot stand in a feature view", at: span)
+    case .collected: break
+    }
+    let window: SQLWindow
+    switch over {
+    case .named(let name): window = try namedWindow(name, scope, depth: 0)
+    case .window(let written): window = try completed(written, scope, depth: 0)
+    case .feature(_, let place): throw fail("OVER LAST belongs in CREATE FEATURE VIEW", at: place)
+    }
+    if let frame = window.frame { throw fail("\(name) takes no frame", at: frame.span) }
+    if function != .rowNumber, window.orderBy.isEmpty { throw fail("\(name) needs ORDER BY in its OVER", at: window.span) }
+    let (rankings, overs) = (scope.rankings.count, scope.overs.count)
+    let keys = try bindAll(window.partitionBy, &scope)
+    var sortKeys: [Sort.Key] = []
+    for item in window.orderBy { sortKeys.append(try sortKey(item, try bind(item.expression, &scope))) }
+    guard rankings == scope.rankings.count, overs == scope.overs.count else {
+      throw fail("OVER cannot stand inside another OVER", at: span, hint: "compute it in a subquery")
+    }
+    let ranking = BoundRanking(function: function, partitionKeys: keys, sortKeys: sortKeys)
+    let index = scope.rankings.firstIndex(of: ranking) ?? scope.rankings.count
+    if index == scope.rankings.count { scope.rankings.append(ranking) }
+    return Expression(.column(ExpressionScope.rankBase + index), type: .int64, isNullable: false)
+  }
+
   private mutating func namedWindow(_ name: Identifier, _ scope: ExpressionScope, depth: Int) throws(BindStop) -> SQLWindow {
     guard let window = scope.namedWindows[name.text] else {
       throw fail(
@@ -113,6 +150,20 @@ extension Binder {
         Over(
           input: plan, partitionKeys: overs[first].partitionKeys, timeColumn: overs[first].timeColumn,
           calls: group.map { Over.Call(call: overs[$0].call, frame: overs[$0].frame) }, names: group.map { "over$\($0)" }))
+    }
+    return (plan, positions)
+  }
+
+  /// Puts a Rank node on a plan for each ranking; its number is the plan's last column then.
+  func addRankings(_ rankings: [BoundRanking], to plan: LogicalPlan) -> (plan: LogicalPlan, positions: [Int]) {
+    var plan = plan
+    var positions: [Int] = []
+    for (index, ranking) in rankings.enumerated() {
+      positions.append(plan.schema.count)
+      plan = .rank(
+        Rank(
+          input: plan, function: ranking.function, partitionKeys: ranking.partitionKeys, sortKeys: ranking.sortKeys,
+          name: "rank$\(index)"))
     }
     return (plan, positions)
   }

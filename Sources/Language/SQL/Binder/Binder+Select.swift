@@ -114,9 +114,11 @@ extension Binder {
   private mutating func bindHaving(_ having: SQLExpression, _ state: inout SelectState) {
     do throws(BindStop) {
       state.scope.uses = []
-      let overs = state.scope.overs.count
+      let (overs, rankings) = (state.scope.overs.count, state.scope.rankings.count)
       let bound = try bindCondition(having, "HAVING", &state.scope)
-      if state.scope.overs.count > overs { throw fail("an OVER aggregate cannot stand in HAVING", at: having.span) }
+      if state.scope.overs.count > overs || state.scope.rankings.count > rankings {
+        throw fail("an OVER aggregate cannot stand in HAVING", at: having.span)
+      }
       state.having = (bound, state.scope.uses)
     } catch { state.failed = true }
   }
@@ -152,12 +154,16 @@ extension Binder {
   ) throws(BindStop) -> BoundRelation {
     var state = start
     if state.isGrouped { try group(select, &state) }
-    if !state.scope.overs.isEmpty {
-      if state.isGrouped { throw unsupported("OVER together with GROUP BY", at: select.span, hint: "group in a subquery") }
-      let (plan, positions) = addOvers(state.scope.overs, to: state.plan)
+    if !state.scope.overs.isEmpty || !state.scope.rankings.isEmpty {
+      if state.isGrouped, !state.scope.overs.isEmpty {
+        throw unsupported("OVER together with GROUP BY", at: select.span, hint: "group in a subquery")
+      }
+      let (numbered, overs) = addOvers(state.scope.overs, to: state.plan)
+      let (plan, rankings) = addRankings(state.scope.rankings, to: numbered)
       state.plan = plan
       let place = { (column: Int) in
-        column >= ExpressionScope.overBase ? positions[column - ExpressionScope.overBase] : column
+        if column >= ExpressionScope.rankBase { return rankings[column - ExpressionScope.rankBase] }
+        return column >= ExpressionScope.overBase ? overs[column - ExpressionScope.overBase] : column
       }
       for index in state.items.indices { state.items[index].expression = state.items[index].expression.mappingColumns(place) }
       for index in state.sortKeys.indices {
@@ -239,6 +245,13 @@ extension Binder {
     }
     var having = state.having?.expression
     if let bound = state.having { having = rewritten(bound.expression, bound.uses, select.having?.span ?? select.span) }
+    for index in state.scope.rankings.indices {
+      let ranking = state.scope.rankings[index]
+      state.scope.rankings[index].partitionKeys = ranking.partitionKeys.map { rewritten($0, [], select.span) }
+      for key in ranking.sortKeys.indices {
+        state.scope.rankings[index].sortKeys[key].expression = rewritten(ranking.sortKeys[key].expression, [], select.span)
+      }
+    }
     for index in state.sortKeys.indices {
       if case .input(let e, let uses) = state.sortKeys[index].target {
         state.sortKeys[index].target = .input(rewritten(e, uses, state.sortKeys[index].item.expression.span), uses)

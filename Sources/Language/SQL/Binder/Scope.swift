@@ -59,12 +59,15 @@ struct ExpressionScope {
   /// Aggregates stand in expressions as columns from here on, OVER results from `overBase` on.
   static let aggregateBase = 1 << 40
   static let overBase = 1 << 41
+  /// Rankings stand as columns from here on.
+  static let rankBase = 1 << 42
 
   var columns: [ScopeColumn]
   var allowed: Aggregates
   var aggregates: [AggregateCall] = []
   var windowed: [WindowedAggregate] = []
   var overs: [BoundOver] = []
+  var rankings: [BoundRanking] = []
   var namedWindows: [String: SQLWindow] = [:]
   /// The relation below, for its time attributes; nil where none matters.
   var plan: LogicalPlan?
@@ -76,6 +79,13 @@ struct ExpressionScope {
     self.allowed = aggregates
     self.plan = plan
   }
+}
+
+/// ROW_NUMBER and its like with their window.
+struct BoundRanking: Hashable {
+  var function: Rank.Function
+  var partitionKeys: [Expression]
+  var sortKeys: [Sort.Key]
 }
 
 /// One OVER aggregate with its window.
