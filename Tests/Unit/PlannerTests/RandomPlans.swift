@@ -49,8 +49,9 @@ struct RandomPlans {
   /// A stream, or what ends one.
   private mutating func top() -> LogicalPlan {
     let input = stream(depth: 2 + int(5))
-    switch int(8) {
+    switch int(9) {
     case 0: return filtered(grouped(input))
+    case 8: return ranked(input)
     case 4: return filtered(joined(input, stream(depth: 2), interval: true))
     case 5: return filtered(updatingByWindow(input))
     case 1:
@@ -277,6 +278,19 @@ struct RandomPlans {
       chance(50)
       ? window.filter(condition(input)) : window.project(window.schema.fields.enumerated().map { ($1.name, .column($0, $1)) })
     return grouped(between, by: input)
+  }
+
+  /// The first rows of partitions, with a filter that says how many, or says it another way.
+  private mutating func ranked(_ input: LogicalPlan) -> LogicalPlan {
+    let key = chance(60) ? columns(input, .int64).first : nil
+    let rank = LogicalPlan.rank(
+      Rank(
+        input: input, function: .rowNumber, partitionKeys: key.map { [$0] } ?? [],
+        sortKeys: [.init(expression: number(input, depth: 1), isAscending: chance(50)), .init(expression: .column(0, input.schema.fields[0]))],
+        name: name()))
+    let number = Expression.column(input.schema.count, rank.schema.fields[input.schema.count])
+    let limited = rank.filter(.call(pick(["<=", "<", "=", ">"]), [number, .literal(.int(Int64(int(4))), .int64)]))
+    return chance(50) ? projected(limited) : filtered(limited)
   }
 
   /// An updating grouping.

@@ -60,7 +60,7 @@ struct ReferenceEngine {
     case .aggregate(let n): return try aggregate(n, inputs[0])
     case .window(let n): return window(n, inputs[0])
     case .over(let n): return try over(n, inputs[0])
-    case .rank: throw MillraceError.notSupported("rankings in the reference engine")
+    case .rank(let n): return try rank(n, inputs[0])
     case .join(let n): return try join(n, inputs[0], inputs[1])
     case .asOf(let n): return try asOf(n, inputs)
     case .predict(let n):
@@ -178,6 +178,36 @@ struct ReferenceEngine {
         }
         row.values.append(call.value(rows.map(\.element)))
       }
+      return row
+    }
+  }
+
+  /// ROW_NUMBER over rows that only insert, by keys that are numbers.
+  private func rank(_ n: Rank, _ input: Relation) throws -> [Row] {
+    let keys = try evaluate(n.partitionKeys, input)
+    let sortKeys = try evaluate(n.sortKeys.map(\.expression), input)
+    func precedes(_ a: Int, _ b: Int) -> Bool {
+      for (place, key) in n.sortKeys.enumerated() where sortKeys[a][place] != sortKeys[b][place] {
+        switch (sortKeys[a][place], sortKeys[b][place]) {
+        case (.null, _): return key.nullsFirst
+        case (_, .null): return !key.nullsFirst
+        case (.int(let x), .int(let y)): return key.isAscending ? x < y : x > y
+        default: return false
+        }
+      }
+      return false
+    }
+    let order = ordered(input.rows)
+    return input.rows.indices.compactMap { current in
+      let place = order.firstIndex(of: current) ?? 0
+      let before = order.enumerated().filter { at, other in
+        guard other != current, n.partitionKeys.isEmpty || keys[other] == keys[current] else { return false }
+        return precedes(other, current) || (!precedes(current, other) && at < place)
+      }
+      let number = before.count + 1
+      if let limit = n.limit, number > limit { return nil }
+      var row = input.rows[current]
+      if n.showsNumber { row.values.append(.int(Int64(number))) }
       return row
     }
   }
