@@ -251,6 +251,7 @@ extension StreamJoinOperator {
         batch.eventTimes = .int64s(Array(changes.instants[range]))
         batch.order = order(left.order, right?.order, weights)
       }
+      if !isUpdating { batch.arrivalTimes = left.arrivalTimes }
       output.emit(batch)
     }
   }
