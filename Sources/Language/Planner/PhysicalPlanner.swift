@@ -14,12 +14,21 @@ public struct PhysicalPlanner {
   private var nodes: [PhysicalPlan.Node] = []
   private var names: [String: Int] = [:]
   private var shifts = 0
+  /// Per table with a watermark, the columns that its scans and their predicates read together.
+  private var columnsRead: [TableDefinition: [Int]] = [:]
+  /// Its source, once made.
+  private var sources: [TableDefinition: Int] = [:]
 
   private init(_ graph: PlanGraph) {
     self.graph = graph
     plans = graph.plans
     consumerCounts = graph.consumerCounts
     known = Array(repeating: nil, count: graph.nodes.count)
+    for (plan, consumers) in zip(plans, consumerCounts) where consumers > 0 {
+      guard case .scan(let scan) = plan, scan.table.watermark != nil else { continue }
+      let columns = columnsRead[scan.table] ?? []
+      columnsRead[scan.table] = columns + Self.wideColumns(scan).filter { !columns.contains($0) }
+    }
   }
 
   public static func plan(_ job: JobPlan) throws(MillraceError) -> PhysicalPlan { try plan(PlanGraph(job)) }
@@ -105,22 +114,37 @@ public struct PhysicalPlanner {
 
   /// A source, and the filter that makes a pushed-down predicate exact.
   private mutating func source(_ scan: Scan) -> Int {
-    guard scan.predicate != nil else {
-      return add("source:\(scan.table.name)", .source(scan, rank: Self.rank(of: scan.table)), [], scan.schema)
-    }
-    let (source, predicate, width) = wideSource(scan)
-    let kept = width == scan.columns.count ? nil : scan.schema.fields.enumerated().map { Expression.column($0, $1) }
+    let (source, predicate, positions) = wideSource(scan)
+    let kept = scan.columns.compactMap { positions[$0] }
+    let keepsAll = kept == Array(nodes[source].schema.fields.indices)
+    if predicate == nil && keepsAll { return source }
+    let expressions = keepsAll ? nil : zip(kept, scan.schema.fields).map { Expression.column($0, $1) }
     return add(
-      "filter", .filterProject(predicate: predicate, expressions: kept), [.init(node: source, exchange: .forward)], scan.schema)
+      predicate == nil ? "project" : "filter", .filterProject(predicate: predicate, expressions: expressions),
+      [.init(node: source, exchange: .forward)], scan.schema)
   }
 
-  /// A source of the scan's columns, then those that only its predicate reads; the predicate over them; how many they are.
-  private mutating func wideSource(_ scan: Scan) -> (source: Int, predicate: Expression?, width: Int) {
+  /// A source of at least the scan's columns and those that only its predicate reads; the predicate over them; where the table's columns
+  /// are among them.
+  ///
+  /// A table with a watermark has one source for all its scans, whatever columns and conditions they have: its clock then depends on the
+  /// same rows for all of them, and a late row is counted and routed once. That source skips nothing.
+  private mutating func wideSource(_ scan: Scan) -> (source: Int, predicate: Expression?, positions: [Int: Int]) {
     var wide = scan
-    wide.columns += (scan.predicate?.referencedColumns ?? []).subtracting(scan.columns).sorted()
-    let source = add("source:\(scan.table.name)", .source(wide, rank: Self.rank(of: scan.table)), [], wide.schema)
+    wide.columns = Self.wideColumns(scan)
+    if let shared = columnsRead[scan.table] {
+      wide.columns = shared
+      wide.predicate = nil
+    }
+    let source = sources[scan.table] ?? add("source:\(scan.table.name)", .source(wide, rank: Self.rank(of: scan.table)), [], wide.schema)
+    if columnsRead[scan.table] != nil { sources[scan.table] = source }
     let positions = Dictionary(wide.columns.enumerated().map { ($1, $0) }) { first, _ in first }
-    return (source, scan.predicate?.mappingColumns { positions[$0] ?? 0 }, wide.columns.count)
+    return (source, scan.predicate?.mappingColumns { positions[$0] ?? 0 }, positions)
+  }
+
+  /// The scan's columns, then those that only its predicate reads.
+  private static func wideColumns(_ scan: Scan) -> [Int] {
+    scan.columns + (scan.predicate?.referencedColumns ?? []).subtracting(scan.columns).sorted()
   }
 
   /// A projection, together with the filter below it when nobody else reads that.
@@ -132,9 +156,10 @@ public struct PhysicalPlanner {
         return add("project", .filterProject(predicate: filter.predicate, expressions: project.expressions), [port], schema)
       }
       if case .scan(let scan) = plans[below], scan.predicate != nil {
-        let (source, predicate, _) = wideSource(scan)
+        let (source, predicate, positions) = wideSource(scan)
+        let expressions = project.expressions.map { $0.mappingColumns { positions[scan.columns[$0]] ?? 0 } }
         return add(
-          "project", .filterProject(predicate: predicate, expressions: project.expressions),
+          "project", .filterProject(predicate: predicate, expressions: expressions),
           [.init(node: source, exchange: .forward)], schema)
       }
     }

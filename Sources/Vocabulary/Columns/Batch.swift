@@ -15,7 +15,13 @@ public struct Batch: Sendable {
   /// BYTES, compared bytewise: the tie-break of the total order behind event time. Two bytes of rank, then the table's
   /// `order.by` columns or the row's position, in the memory-comparable encoding of `KeyEncoder`.
   public var order: Column?
-  /// BIGINT microseconds at which the row reached Millrace.
+  /// BIGINT microseconds, of the environment's clock, at which the row reached Millrace; null for a row that has no such instant, nil
+  /// when no row has one or nobody behind the source could use it.
+  ///
+  /// A source reads the clock once per batch, so it is the instant the row was read; a row that is read again after a restore has
+  /// a new one, a row that a checkpoint held keeps its own. A joined row carries the later of both, an unmatched one its
+  /// own, an asking row its own. Rows of aggregates and changes of a join that updates stand for many and have none, and neither have
+  /// literal rows. No result, order, tie-break or fingerprint may depend on it.
   public var arrivalTimes: Column?
   /// BIGINT position in its source (line of a file, entry of a partition).
   public var positions: Column?

@@ -77,8 +77,8 @@ extension Column {
 }
 
 extension Batch {
-  /// Joins batches of one schema end to end. A hidden column is kept only if it is present in every part; weights and
-  /// late flags are filled in where a part lacks them.
+  /// Joins batches of one schema end to end. A hidden column is kept only if it is present in every part; weights, late flags
+  /// and arrival times (with nulls) are filled in where a part lacks them.
   public static func concat(_ parts: [Batch], schema: Schema) -> Batch {
     let parts = parts.filter { $0.rowCount > 0 }
     if parts.count == 1 { return parts[0] }
@@ -92,7 +92,9 @@ extension Batch {
     }
     result.eventTimes = joined(\.eventTimes, .int64)
     result.order = joined(\.order, .bytes)
-    result.arrivalTimes = joined(\.arrivalTimes, .int64)
+    if parts.contains(where: { $0.arrivalTimes != nil }) {
+      result.arrivalTimes = .concat(parts.map { $0.arrivalTimes ?? .nulls(.int64, count: $0.rowCount) }, type: .int64)
+    }
     result.positions = joined(\.positions, .int64)
     if parts.contains(where: { $0.weights != nil }) {
       result.weights = .concat(

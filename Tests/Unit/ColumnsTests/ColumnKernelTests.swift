@@ -56,6 +56,23 @@ import Testing
     }
   }
 
+  @Test func arrivalTimesOutliveRowsWithoutThem() throws {
+    let schema = Schema([Field("n", .int64)])
+    func part(_ values: [Int64], arrival: Int64?) -> Batch {
+      var batch = Batch(schema: schema, columns: [.int64s(values)], rowCount: values.count)
+      batch.arrivalTimes = arrival.map { .int64s([Int64](repeating: $0, count: values.count)) }
+      return batch
+    }
+    let all = Batch.concat([part([1, 2], arrival: nil), part([3], arrival: 30), part([4], arrival: nil)], schema: schema)
+    let arrival = try #require(all.arrivalTimes)
+    #expect((0..<4).map { arrival[$0] } == [.null, .null, .int(30), .null])
+    let decoded = try BatchCodec.decode(BatchCodec.encode(all), schema: schema)
+    #expect(decoded.arrivalTimes.map { column in (0..<4).map { column[$0] } } == [.null, .null, .int(30), .null])
+    let taken = [2, -1, 0].withUnsafeBufferPointer { all.take($0) }
+    #expect(taken.arrivalTimes.map { column in (0..<3).map { column[$0] } } == [.int(30), .null, .null])
+    #expect(Batch.concat([part([1], arrival: nil), part([2], arrival: nil)], schema: schema).arrivalTimes == nil)
+  }
+
   @Test(arguments: [[0], [3], [4], [8], [9], [0, 8, 7], [4, 4], [12, 1], [9, 2, 10], [5, 6, 11, 13]], [false, true])
   func encodingIsThatOfEachValue(_ chosen: [Int], _ nulls: Bool) throws {
     for seed in 1...4 as ClosedRange<UInt64> {

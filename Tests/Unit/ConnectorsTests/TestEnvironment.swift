@@ -37,7 +37,7 @@ struct TestEnvironment {
 
 struct Drained {
   var rows: [String] = []
-  /// Everything hidden, a line per row.
+  /// What is hidden and follows from the input, a line per row.
   var hidden: [String] = []
   /// Per row the watermark once it was read: only comparable between runs of one row per batch.
   var watermarks: [EventTime] = []

@@ -183,6 +183,7 @@ import Testing
     #expect(try Evaluating.sql("TO_DATE", text("2021-03-14")) == "DATE '2021-03-14'")
     #expect(try Evaluating.sql("TO_TIMESTAMP_LTZ", int(1_615_734_566), int(0)) == "TIMESTAMP_LTZ '2021-03-14 15:09:26.000'")
     #expect(try Evaluating.sql("FROM_UNIXTIME", int(1_615_734_566)) == "'2021-03-14 15:09:26'")
+    #expect(try Evaluating.sql("FROM_UNIXTIME", int(-1), text("yyyy-MM-dd HH:mm:ss")) == "'1969-12-31 23:59:59'")
     #expect(try Evaluating.sql("UNIX_TIMESTAMP", text("2021-03-14 15:09:26")) == "1615734566")
     #expect(
       try Evaluating.sql("TIMESTAMPADD", text("MONTH"), int(1), Evaluating.timestamp("2021-01-31 10:00:00"))
@@ -212,5 +213,76 @@ import Testing
     #expect(try Evaluating.sql(Evaluating.registry.field(row, "EXPR$1")) == "'x'")
     #expect(throws: MillraceError.self) { try Evaluating.registry.field(row, "nope") }
     #expect(try Evaluating.sql("=", row, row) == "TRUE")
+  }
+
+  // MARK: epochs
+
+  /// First and last instant of the years that Flink's timestamps have: 0000-01-01 and 9999-12-31 23:59:59.999.
+  private static let (firstMillis, lastMillis): (Int64, Int64) = (-62_167_219_200_000, 253_402_300_799_999)
+
+  private func epochs(_ column: Column, _ precision: Int64) throws -> Column {
+    let expression = try Evaluating.registry.resolve(
+      "TO_TIMESTAMP_LTZ", [Evaluating.columns([column.type])[0], Evaluating.int(precision)])
+    #expect(expression.isNullable)
+    return try Evaluating.evaluate(expression, [column])
+  }
+
+  @Test func wholeEpochsOutOfRangeAreNull() throws {
+    let (first, last) = (Self.firstMillis, Self.lastMillis)
+    let edges: [Int64] = [
+      .min, .min + 1, .min / 1000 - 1, .min / 1000, first - 1, first, first / 1000 - 1, first / 1000, -1001, -1, 0, 1, last / 1000,
+      last / 1000 + 1, last, last + 1, .max / 1000, .max / 1000 + 1, .max - 1, .max, 1 << 62, 18_446_744_073_709_552,
+    ]
+    for (precision, factor) in [(0, Int128(1000)), (3, 1)] {
+      // Together, where one row out of range must not change the others, and alone, where all may be in range.
+      for part in [edges] + edges.map({ [$0] }) {
+        let found = try epochs(.int64s(part), Int64(precision))
+        for (row, value) in part.enumerated() {
+          let millis = Int128(value) * factor
+          let wanted: Value = millis >= first && millis <= last ? .int(Int64(millis)) : .null
+          #expect(found[row] == wanted, "\(value), precision \(precision)")
+        }
+      }
+    }
+    var random = SeededRandom(3)
+    let column = Evaluating.randomColumn(.int64, 500, &random)
+    let found = try epochs(column, 0)
+    for row in 0..<500 {
+      var wanted = Value.null
+      if case .int(let seconds) = column[row], seconds >= first / 1000, seconds <= last / 1000 { wanted = .int(seconds * 1000) }
+      #expect(found[row] == wanted)
+    }
+  }
+
+  @Test func epochsWithFractionsOutOfRangeAreNull() throws {
+    let last = Double(Self.lastMillis)
+    let wanted: [(Double, Int64, Value)] = [
+      (1.5, 0, .int(1500)), (-1.5, 0, .int(-1500)), (0.0004, 0, .int(0)), (1.9, 3, .int(1)), (-1.9, 3, .int(-1)),
+      (.infinity, 0, .null), (-.infinity, 0, .null), (.nan, 0, .null), (1e300, 0, .null), (-1e300, 3, .null), (.infinity, 3, .null),
+      (.nan, 3, .int(0)),
+      (253_402_300_799, 0, .int(253_402_300_799_000)), (253_402_300_799.5, 0, .null), (253_402_300_800, 0, .null),
+      (-62_167_219_200, 0, .int(Self.firstMillis)), (-62_167_219_200.5, 0, .null), (last, 3, .int(Self.lastMillis)), (last + 1, 3, .null),
+      (9.3e18, 3, .null), (-9.3e18, 3, .null), (9.3e15, 0, .null),
+    ]
+    for (value, precision, result) in wanted {
+      let column = try Column(type: .float64, [.float(value)])
+      #expect(try epochs(column, precision)[0] == result, "\(value), precision \(precision)")
+    }
+    let decimals = try Column(
+      type: .decimal(precision: 38, scale: 2), [.decimal(199), .decimal(-199), .decimal(Int128.max / 10), .decimal(Int128.min / 10), .null])
+    let found = try epochs(decimals, 0)
+    #expect((0..<5).map { found[$0] } == [.int(1000), .int(-1000), .null, .null, .null])
+  }
+
+  @Test func unixTimesOutOfRangeAreNull() throws {
+    let column = Column.int64s([.min, .max, -62_167_219_201, -62_167_219_200, 253_402_300_799, 253_402_300_800, 9_223_372_036_854_776])
+    let expression = try Evaluating.registry.resolve("FROM_UNIXTIME", [Evaluating.columns([.int64])[0]])
+    #expect(expression.isNullable)
+    let found = try Evaluating.evaluate(expression, [column])
+    #expect(
+      (0..<column.count).map { found[$0] } == [
+        .null, .null, .null, .text("0000-01-01 00:00:00"), .text("9999-12-31 23:59:59"), .null, .null,
+      ])
+    #expect(try Evaluating.sql("FROM_UNIXTIME", .literal(.int(.min), .int64), text("yyyy")) == "NULL")
   }
 }

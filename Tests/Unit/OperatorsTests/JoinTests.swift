@@ -197,6 +197,39 @@ import Testing
     #expect(emitted > 1400)
   }
 
+  /// Joined rows carry the later arrival of both sides, whatever the values are; unmatched rows their own.
+  @Test(arguments: [false, true]) func joinedRowsArriveWithTheLater(_ isInterval: Bool) throws {
+    let harness = OperatorHarness(schemas: [Self.leftSchema, Self.rightSchema])
+    func batch(port: Int, key: Int64, arrival: Int64?) throws -> Batch {
+      let values: [Value] = port == 0 ? [.int(1), .int(key), .null, .int(0)] : [.int(key), .null, .int(0), .int(1000)]
+      var batch = try harness.batch([TestRow(port: port, values: values, time: 1000, order: key)], port: port)
+      batch.arrivalTimes = arrival.map { .int64s([$0]) }
+      return batch
+    }
+    let arrivals: [(left: Int64?, right: Int64?, joined: Value)] = [
+      (5, 7, .int(7)), (9, 7, .int(9)), (nil, 3, .int(3)), (4, nil, .int(4)), (nil, nil, .null), (-2, -7, .int(-2)),
+    ]
+    let plan = try join(.left, keys: 1, interval: isInterval ? (0, 1) : nil)
+    let subject: any Operator =
+      isInterval
+      ? try IntervalJoinOperator(plan, context: OperatorContext()) : try HashJoinOperator(plan, context: OperatorContext())
+    var output = OperatorOutput()
+    for (key, arrival) in arrivals.enumerated() {
+      try subject.process(batch(port: 0, key: Int64(key), arrival: arrival.left), port: 0, into: &output)
+      try subject.process(batch(port: 1, key: Int64(key), arrival: arrival.right), port: 1, into: &output)
+    }
+    try subject.process(batch(port: 0, key: 99, arrival: 11), port: 0, into: &output)
+    _ = try subject.advance(to: .end, into: &output)
+    var found: [Value: Value] = [:]
+    for batch in output.batches {
+      let column = try #require(batch.arrivalTimes)
+      for row in 0..<batch.rowCount { found[batch.columns[1][row]] = column[row] }
+    }
+    var expected: [Value: Value] = [.int(99): .int(11)]
+    for (key, arrival) in arrivals.enumerated() { expected[.int(Int64(key))] = arrival.joined }
+    #expect(found == expected)
+  }
+
   @Test func rightAndFullIntervalJoinsAreRefused() {
     for kind in [Join.Kind.right, .full] {
       #expect(throws: MillraceError.self) {

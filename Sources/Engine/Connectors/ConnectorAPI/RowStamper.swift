@@ -1,12 +1,14 @@
 import MillraceColumns
+import MillraceEnvironment
 import MillraceExpressions
 import MillraceFormats
 import MillracePlan
 import MillraceTypes
 
-/// Turns rows as a format decoded them into the batches of a source: computed columns, event time, late flags and order keys.
+/// Turns rows as a format decoded them into the batches of a source: computed columns, event time, late flags, order keys and
+/// arrival times.
 ///
-/// One per reader. It holds the split's clock; all it does depends on the rows and their positions alone.
+/// One per reader. It holds the split's clock; all it does depends on the rows and their positions alone, but for the arrival times.
 final class RowStamper {
   /// Positions in the table of the stored columns that the format must deliver, ascending.
   let needed: [Int]
@@ -100,6 +102,7 @@ final class RowStamper {
       setTimes(&batch, time, delay: watermark.delayMicros)
     }
     if request.needsPositions { batch.positions = rows.lines }
+    if request.needsArrivalTimes { batch.arrivalTimes = constant(request.environment.clock.nowMicros, count: batch.rowCount) }
     if request.needsOrder {
       if orderColumns.isEmpty {
         batch.order = positionOrder(rows.lines)
@@ -111,6 +114,12 @@ final class RowStamper {
       }
     }
     return batch
+  }
+
+  private func constant(_ value: Int64, count: Int) -> Column {
+    let values = Buffer(uninitialized: count * 8)
+    values.pointer(Int64.self).update(repeating: value, count: count)
+    return Column(type: .int64, count: count, values: .fixed(values))
   }
 
   private func evaluate(_ rows: DecodedRows) throws(MillraceError) -> [Column] {

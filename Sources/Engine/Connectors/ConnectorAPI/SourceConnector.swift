@@ -35,8 +35,8 @@ public struct SourceSplit: Sendable, Hashable {
 
 /// Reads one split in the order of its positions. Not thread safe; every call may block on the file system.
 ///
-/// A batch carries, when the table declares a watermark, `eventTimes`, and `late` if any of its rows is late; `order` and
-/// `positions` when asked for. A row is late if its event time is below the split's clock as of the row before it; the clock is the
+/// A batch carries, when the table declares a watermark, `eventTimes`, and `late` if any of its rows is late; `order`,
+/// `positions` and `arrivalTimes` when asked for. A row is late if its event time is below the split's clock as of the row before it; the clock is the
 /// greatest event time minus delay of all rows so far. Both depend on positions alone, never on how the split was cut into batches.
 public protocol SourceReader: AnyObject {
   /// Reads on. An error is final: the reader must not be used after it.
@@ -74,22 +74,26 @@ public struct SourceRequest: Sendable {
   public var needsOrder: Bool
   /// Fill `Batch.positions`.
   public var needsPositions: Bool
+  /// Fill `Batch.arrivalTimes` from the environment's clock, read once per batch.
+  public var needsArrivalTimes: Bool
   public var environment: Environment
 
   public init(
     table: TableDefinition, columns: [Int]? = nil, rank: [UInt8] = [128, 0], needsOrder: Bool = true, needsPositions: Bool = true,
-    environment: Environment
+    needsArrivalTimes: Bool = true, environment: Environment
   ) {
     self.table = table
     self.columns = columns ?? Array(table.schema.fields.indices)
     self.rank = rank
     self.needsOrder = needsOrder
     self.needsPositions = needsPositions
+    self.needsArrivalTimes = needsArrivalTimes
     self.environment = environment
   }
 
-  public init(_ scan: Scan, rank: [UInt8], environment: Environment) {
-    self.init(table: scan.table, columns: scan.columns, rank: rank, environment: environment)
+  public init(_ scan: Scan, rank: [UInt8], needsArrivalTimes: Bool = true, environment: Environment) {
+    self.init(
+      table: scan.table, columns: scan.columns, rank: rank, needsArrivalTimes: needsArrivalTimes, environment: environment)
   }
 
   /// The schema of the batches.

@@ -108,6 +108,7 @@ public final class HashJoinOperator: Operator {
       var batch = pairs.joined(l, r)
       batch.order = JoinPairs.order(l, r)
       if join.kind == .inner { batch.eventTimes = StreamJoinOperator.later(l.eventTimes, r.eventTimes) }
+      batch.arrivalTimes = JoinPairs.arrivalTimes(l, r)
       if left.weights != nil || right.weights != nil {
         func weight(_ weights: Column?, _ row: Int) -> Int64 { row < 0 ? 1 : weights.map { $0.pointer(Int64.self)[row] } ?? 1 }
         batch.weights = .int64s(part.map { weight(left.weights, $0.left) &* weight(right.weights, $0.right) })

@@ -189,7 +189,7 @@ public final class IntervalJoinOperator: Operator {
     var batch = pairs.joined(l, r)
     batch.eventTimes = .int64s(found.map(\.time))
     batch.order = JoinPairs.order(l, r)
-    batch.arrivalTimes = l.arrivalTimes
+    batch.arrivalTimes = JoinPairs.arrivalTimes(l, r)
     guard let order = batch.order else { return }
     let rows = (0..<Int32(truncatingIfNeeded: found.count)).sorted { a, b in
       let (x, y) = (found[Int(a)], found[Int(b)])

@@ -86,4 +86,27 @@ struct JoinPairs {
     case (nil, nil): nil
     }
   }
+
+  /// Arrival times of joined rows: the later of both, or the one that there is.
+  static func arrivalTimes(_ left: Batch, _ right: Batch) -> Column? {
+    guard let a = left.arrivalTimes, let b = right.arrivalTimes else { return left.arrivalTimes ?? right.arrivalTimes }
+    let (x, y) = (a.pointer(Int64.self), b.pointer(Int64.self))
+    let count = left.rowCount
+    let times = Buffer(uninitialized: count * 8)
+    let out = times.pointer(Int64.self)
+    if a.validity == nil && b.validity == nil {
+      for i in 0..<count { out[i] = max(x[i], y[i]) }
+      return withExtendedLifetime((a, b)) { Column(type: .int64, count: count, values: .fixed(times)) }
+    }
+    var valid = [Bool](repeating: true, count: count)
+    for i in 0..<count {
+      switch (a.isNull(i), b.isNull(i)) {
+      case (false, false): out[i] = max(x[i], y[i])
+      case (false, true): out[i] = x[i]
+      case (true, false): out[i] = y[i]
+      case (true, true): (out[i], valid[i]) = (0, false)
+      }
+    }
+    return withExtendedLifetime((a, b)) { Column(type: .int64, count: count, validity: Bitmap(valid), values: .fixed(times)) }
+  }
 }

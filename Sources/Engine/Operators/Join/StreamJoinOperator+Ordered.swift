@@ -253,6 +253,7 @@ extension StreamJoinOperator {
           sides[0].orderColumn(Array(changes.left[range])),
           join.kind.isLeftOnly ? nil : sides[1].orderColumn(Array(changes.right[range])), weights)
       }
+      if !isUpdating { batch.arrivalTimes = left.arrivalTimes }
       output.emit(batch)
     }
   }

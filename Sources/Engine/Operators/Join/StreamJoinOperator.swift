@@ -135,7 +135,7 @@ public final class StreamJoinOperator: Operator {
       var joined = pairs.joined(left, right)
       joined.eventTimes = Self.later(left.eventTimes, right.eventTimes)
       joined.order = JoinPairs.order(left, right)
-      joined.arrivalTimes = Self.later(left.arrivalTimes, right.arrivalTimes)
+      joined.arrivalTimes = JoinPairs.arrivalTimes(left, right)
       output.emit(joined)
     }
   }

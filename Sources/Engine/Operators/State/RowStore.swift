@@ -4,7 +4,7 @@ import MillraceTypes
 /// Rows by number, from 0 in the order they were appended, in contiguous columns: the payload of keyed state whose rows are
 /// looked up at random. Rows are forgotten by `compact`, which numbers the rest anew.
 ///
-/// Event times and order bytes are kept when the rows have them (all rows of a store or none).
+/// Event times and order bytes are kept when the rows have them (all rows of a store or none), arrival times where they do.
 final class RowStore {
   let schema: Schema
   private var columns: [ColumnStore]
@@ -26,7 +26,7 @@ final class RowStore {
     for (store, column) in zip(columns, batch.columns) { store.append(column) }
     Self.append(batch.eventTimes, to: &times, .int64, before: count)
     Self.append(batch.order, to: &order, .bytes, before: count)
-    Self.append(batch.arrivalTimes, to: &arrivals, .int64, before: count)
+    appendArrivals(batch)
     count += batch.rowCount
   }
 
@@ -38,6 +38,19 @@ final class RowStore {
     }
     if store == nil && count == 0 { store = ColumnStore(type) }
     store?.append(column)
+  }
+
+  /// A row without an arrival time is null among those that have one.
+  private func appendArrivals(_ batch: Batch) {
+    guard let times = batch.arrivalTimes else {
+      arrivals?.append(.nulls(.int64, count: batch.rowCount))
+      return
+    }
+    if arrivals == nil {
+      arrivals = ColumnStore(.int64)
+      if count > 0 { arrivals?.append(.nulls(.int64, count: count)) }
+    }
+    arrivals?.append(times)
   }
 
   var hasTimes: Bool { times != nil }
@@ -55,7 +68,7 @@ final class RowStore {
       var batch = Batch(schema: schema, columns: columns.map { $0.gather(rows, hasMissing: hasMissing) }, rowCount: rows.count)
       batch.eventTimes = times?.gather(rows, hasMissing: hasMissing).withValidity(nil)
       batch.order = order?.gather(rows, hasMissing: hasMissing).withValidity(nil)
-      batch.arrivalTimes = arrivals?.gather(rows, hasMissing: hasMissing).withValidity(nil)
+      batch.arrivalTimes = arrivals?.gather(rows, hasMissing: hasMissing)
       return batch
     }
   }

@@ -11,7 +11,7 @@ public struct JobBuilder {
   public typealias OperatorExtension = (PhysicalPlan.Node, OperatorContext) throws(MillraceError) -> (any Operator)?
 
   public let plan: PhysicalPlan
-  public let environment: Environment
+  public internal(set) var environment: Environment
   public let configuration: JobConfiguration
   public let connectors: ConnectorRegistry
   /// Where `collect` nodes put their rows, by node id.
@@ -20,6 +20,8 @@ public struct JobBuilder {
   var isSimulated = false
   let extensions: OperatorExtension
   let graph: StageGraph
+  /// Per node of the plan.
+  private let arrivalTimesMatter: [Bool]
   let identity: CheckpointIdentity
 
   /// Capacity of an exchange queue in messages.
@@ -41,6 +43,7 @@ public struct JobBuilder {
     self.connectors = connectors
     self.extensions = extensions
     graph = StageGraph(plan, parallelism: configuration.parallelism)
+    arrivalTimesMatter = plan.arrivalTimesMatter
     let fresh = plan.nodes.compactMap { node in node.kind == .collect ? (node.id, ResultCollector()) : nil }
     self.collectors = collectors ?? Dictionary(uniqueKeysWithValues: fresh)
     let text = plan.nodes.map { "\($0.operatorID)/\($0.schema.fields.map { "\($0.name) \($0.type)" }.joined(separator: ","))" }
@@ -185,7 +188,8 @@ public struct JobBuilder {
   private func source(
     _ node: PhysicalPlan.Node, _ scan: Scan, _ rank: [UInt8], _ partition: Int, _ data: CheckpointData?
   ) throws(MillraceError) -> SourceDriver {
-    let connector = try connectors.source(SourceRequest(scan, rank: rank, environment: environment))
+    let connector = try connectors.source(
+      SourceRequest(scan, rank: rank, needsArrivalTimes: arrivalTimesMatter[node.id], environment: environment))
     var splits: [SourceDriver.SplitState] = []
     let saved = data?.sources[node.operatorID] ?? [:]
     for split in try connector.splits() where split.ordinal % configuration.parallelism == partition {

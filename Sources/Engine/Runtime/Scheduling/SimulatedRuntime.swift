@@ -21,12 +21,16 @@ public struct SimulatedRuntime {
   private let builders: [JobBuilder]
   let seed: UInt64
   let faults: Faults
+  /// What the job sees of time: it begins at the same instant in every run and moves on by a millisecond with each step.
+  private let clock = ManualClock(startMicros: 1_700_000_000_000_000)
 
   /// - Parameter builders: one per life, the last for all further lives; made for one plan, sharing collectors.
   public init(_ builders: [JobBuilder], seed: UInt64, faults: Faults = Faults()) {
+    let clock = clock
     self.builders = builders.map { builder in
       var copy = builder
       copy.isSimulated = true
+      copy.environment.clock = clock
       return copy
     }
     self.seed = seed
@@ -63,6 +67,7 @@ public struct SimulatedRuntime {
     var isLast = false
     while true {
       steps += 1
+      clock.advance(micros: 1000)
       if steps >= crashAfter { return false }
       let finished = workers.allSatisfy(\.isFinished)
       if pending == nil, finished || random.next() % UInt64(max(1, faults.stepsPerCheckpoint)) == 0 {

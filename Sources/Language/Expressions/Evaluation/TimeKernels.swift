@@ -24,17 +24,41 @@ enum TimeKernels {
     case ("DATE_FORMAT", 2): kernel = try format(context)
     case ("TO_TIMESTAMP", _), ("TO_DATE", _): kernel = try parse(context)
     case ("TO_TIMESTAMP_LTZ", 2):
-      let factor: Int64 = operands[1].literal == .int(0) ? 1_000 : 1
-      if operands[0].type == .float64 {
-        kernel = { v, n in
-          Loops.unary(v[0], n, type) { (x: Double) in Int64(saturating: x * Double(factor)) }
-        }
-      } else {
-        kernel = { v, n in Loops.unary(v[0], n, type) { (x: Int64) in x &* factor } }
-      }
+      kernel = epoch(operands[0].type, inSeconds: operands[1].literal == .int(0), type)
     default: return nil
     }
     return kernel.map { KernelTable.strict(type, $0) }
+  }
+
+  /// Seconds or milliseconds since 1970 as milliseconds; null outside the years 0000 to 9999, as in Flink. Fractions of seconds count,
+  /// those of milliseconds are cut off.
+  private static func epoch(_ operand: DataType, inSeconds: Bool, _ type: DataType) -> Kernel {
+    let factor: Int64 = inSeconds ? 1_000 : 1
+    let years: ClosedRange<Int64> = -62_167_219_200_000...253_402_300_799_999
+    let wide = years.lowerBound / factor...years.upperBound / factor
+    if operand == .float64 {
+      let wideFloat = Double(wide.lowerBound)...Double(wide.upperBound)
+      return { v, n in
+        let x = Lane<Double>(v[0])
+        return Loops.rows([v[0]], n, type, zero: Int64(0)) { i in
+          if inSeconds && !wideFloat.contains(x[i]) { return nil }
+          let millis = Int64(saturating: x[i] * Double(factor))
+          return years.contains(millis) ? millis : nil
+        }
+      }
+    }
+    return { v, n in
+      let x = v[0].column.pointer(Int64.self)
+      var (least, greatest) = (Int64.max, Int64.min)
+      withExtendedLifetime(v) {
+        for i in 0..<n {
+          least = min(least, x[i])
+          greatest = max(greatest, x[i])
+        }
+      }
+      if least >= wide.lowerBound && greatest <= wide.upperBound { return Loops.unary(v[0], n, type) { (x: Int64) in x &* factor } }
+      return Loops.rows([v[0]], n, type, zero: Int64(0)) { i in wide.contains(x[i]) ? x[i] &* factor : nil }
+    }
   }
 
   /// A kernel over the Int64 (or a date's Int32) of one operand, giving the same type of point.

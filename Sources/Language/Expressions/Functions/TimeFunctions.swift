@@ -87,8 +87,14 @@ enum TimeFunctions {
               .invalidSQL, "TO_TIMESTAMP_LTZ needs 0 (seconds) or 3 (milliseconds) as its precision",
               hint: "for microseconds write TO_TIMESTAMP_LTZ(x / 1000, 3)")
           }
-          let number = first.type.isInteger ? first.cast(to: .int64) : first.cast(to: .float64)
-          return .call("TO_TIMESTAMP_LTZ", [number, precision.cast(to: .int64)], type)
+          let number: Expression =
+            switch first.type {
+            case .float32, .float64: first.cast(to: .float64)
+            // Digits behind the point are cut off, as in Flink.
+            case .decimal: first.cast(to: .int64, isTry: true)
+            default: first.cast(to: .int64)
+            }
+          return .call("TO_TIMESTAMP_LTZ", [number, precision.cast(to: .int64)], type, isNullable: true)
         }
         let operands = arguments.compactMap(Parameter.text.coerce)
         guard operands.count == arguments.count, operands.count <= 2 else { return nil }
@@ -112,7 +118,7 @@ enum TimeFunctions {
         let format = arguments.count == 2 ? Parameter.text.coerce(arguments[1]) : .literal(.text("yyyy-MM-dd HH:mm:ss"), .text)
         guard let format else { return nil }
         let point = Expression.call(
-          "TO_TIMESTAMP_LTZ", [seconds, .literal(.int(0), .int64)], .timestampLTZ(precision: 3))
+          "TO_TIMESTAMP_LTZ", [seconds, .literal(.int(0), .int64)], .timestampLTZ(precision: 3), isNullable: true)
         return .call("DATE_FORMAT", [point, format], .text)
       },
     ]
