@@ -11,6 +11,7 @@ extension Expression {
       if !type.isFloating && arguments.count == 2 && !arguments[1].isNonZeroLiteral { return true }
     case .call("ELEMENT", _): return true
     case .call("LIKE", let arguments): if arguments.count == 3 && !arguments[1].isLiteral { return true }
+    case .call(let name, let arguments) where name.hasPrefix("REGEXP"): if !arguments[1].isLiteral { return true }
     case .cast(let operand, let isTry):
       if !isTry && operand.type != type && operand.type.holdsText && !(operand.type == .text && type == .bytes) { return true }
     default: break

@@ -88,6 +88,19 @@ public struct Expression: Sendable, Hashable {
     }
   }
 
+  static let processingTimeName = "PROCTIME"
+
+  /// PROCTIME(), of type TIMESTAMP_LTZ(3): the time of a lookup join or of a processing-time window. Its value, where one is asked
+  /// for, is when the row reached Millrace, else the clock of the evaluator.
+  public static let processingTime = Expression(
+    .call(processingTimeName, []), type: .timestampLTZ(precision: 3), isNullable: false)
+
+  /// Whether it is PROCTIME() itself.
+  public var isProcessingTime: Bool { if case .call(Self.processingTimeName, _) = kind { true } else { false } }
+
+  /// Whether its value depends on the clock.
+  public var readsClock: Bool { isProcessingTime || operands.contains(where: \.readsClock) }
+
   /// The parts of a conjunction, in order.
   public var conjuncts: [Expression] {
     if case .call("AND", let arguments) = kind { return arguments.flatMap(\.conjuncts) }

@@ -7,6 +7,8 @@ import MillraceTypes
 struct SeededRandom: RandomNumberGenerator {
   private var state: UInt64
   init(_ seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 &+ 1 }
+  /// A seed far from those of other numbers.
+  static func mixed(_ number: UInt64) -> UInt64 { (number &+ 1) &* 0xD1B5_4A32_D192_ED03 ^ 0x5851_F42D_4C95_7F2D }
   mutating func next() -> UInt64 {
     state = state &+ 0x9E37_79B9_7F4A_7C15
     var z = state

@@ -99,7 +99,19 @@ import Testing
     #expect(try Evaluating.sql("REGEXP_EXTRACT", text("foothebar"), text("foo(.*?)(bar)"), int(2)) == "'bar'")
     #expect(try Evaluating.sql("REGEXP_EXTRACT", text("foothebar"), text("nope(.*)"), int(1)) == "NULL")
     #expect(try Evaluating.sql("REGEXP_REPLACE", text("foobar"), text("oo|ar"), text("")) == "'fb'")
-    #expect(try Evaluating.sql("REGEXP_REPLACE", text("john smith"), text("(\\w+) (\\w+)"), text("$2, $1")) == "'smith, john'")
+    #expect(try Evaluating.sql("REGEXP_REPLACE", text("john smith"), text("(\\w+) (\\w+)"), text("$2, $1")) == "'$2, $1'")
+    #expect(try Evaluating.sql("REGEXP", text("abc"), text("")) == "FALSE")
+    #expect(try Evaluating.sql("REGEXP_EXTRACT", text("foothebar"), text("foo(.*?)(bar)"), int(3)) == "NULL")
+    #expect(try Evaluating.sql("REGEXP_EXTRACT", text("foothebar"), text("foo(.*?)(bar)")) == "'foothebar'")
+    #expect(try Evaluating.sql("REGEXP_COUNT", text("Steven Jones and Stephen Smith are the best players"), text("Ste(v|ph)en")) == "2")
+    #expect(
+      try Evaluating.sql("REGEXP_EXTRACT_ALL", text("100-200, 300-400"), text("(\\d+)-(\\d+)"), int(1)) == "ARRAY['100', '300']")
+    #expect(try Evaluating.sql("REGEXP_INSTR", text("Mary had a little lamb"), text("Ste(v|ph)en")) == "0")
+    #expect(try Evaluating.sql("REGEXP_INSTR", text("日本 Stephen"), text("Ste(v|ph)en")) == "4")
+    #expect(try Evaluating.sql("REGEXP_SUBSTR", text("Mary had a little lamb"), text("Ste(v|ph)en")) == "NULL")
+    #expect(try Evaluating.sql("COUNT_CHAR", text("abcabc"), text("cx")) == "2")
+    #expect(try Evaluating.sql("SPLIT_INDEX", text(""), text(","), int(0)) == "NULL")
+    #expect(try Evaluating.sql("SPLIT_INDEX", text("a b"), text(""), int(1)) == "'b'")
   }
 
   @Test func digests() throws {
@@ -198,6 +210,42 @@ import Testing
     #expect(try Evaluating.sql("-", at, Evaluating.timestamp("2021-03-14 00:00:00")) == "INTERVAL '54566.535' SECOND")
     #expect(try Evaluating.sql("=", Evaluating.date("2021-03-14"), text("2021-03-14")) == "TRUE")
     #expect(try Evaluating.sql(">", text("2021-03-15 00:00:00"), at) == "TRUE")
+  }
+
+  /// The cached text of DATE_FORMAT, and the cached day of HOUR, against a batch of one row.
+  @Test(arguments: ["yyyy-MM-dd", "HH:mm", "HH:mm:ss", "SSS", "a h", "E"], [0, 3, 6, 9])
+  func dateFormatOfManyRows(_ pattern: String, _ precision: Int) throws {
+    var random = SeededRandom(5)
+    let type = DataType.timestamp(precision: precision)
+    let perSecond = TimeUnit(precision: precision).perSecond
+    var at: Int64 = -86_400 * perSecond
+    var values: [Value] = []
+    for _ in 0..<500 {
+      values.append(random.next() % 7 == 0 ? .null : .int(at))
+      at += Int64(random.next() % 5000) * perSecond / Int64(random.next() % 3 == 0 ? 1 : 100)
+      if random.next() % 50 == 0 { at -= 100_000 * perSecond }
+    }
+    let column = try Column(type: type, values)
+    let input = Evaluating.columns([type])[0]
+    for call in [try Evaluating.registry.resolve("DATE_FORMAT", [input, text(pattern)]), try Evaluating.registry.resolve("HOUR", [input])] {
+      let together = try Evaluating.evaluate(call, [column])
+      for (row, value) in values.enumerated() {
+        let alone = try Evaluating.evaluate(call, [Column(type: type, [value])])
+        #expect(together[row] == alone[0], "row \(row)")
+      }
+    }
+  }
+
+  @Test func processingTimeComesFromArrivalOrTheGivenClock() throws {
+    let call = try Evaluating.registry.resolve("PROCTIME", [])
+    #expect(call == .processingTime && !call.isNullable)
+    #expect(ExpressionEvaluator.constantValue(call) == nil)
+    #expect(throws: MillraceError.self) { try ExpressionEvaluator([call], inputTypes: []) }
+    let evaluator = try ExpressionEvaluator([call], inputTypes: [], clock: { 1_700_000_000_123_456 })
+    var batch = Batch(schema: Schema([]), columns: [], rowCount: 2)
+    #expect(try evaluator.evaluate(batch)[0][1] == .int(1_700_000_000_123))
+    batch.arrivalTimes = .int64s([5_000, 7_999])
+    #expect(try evaluator.evaluate(batch)[0][1] == .int(7))
   }
 
   @Test func collections() throws {

@@ -58,7 +58,8 @@ final class RowStamper {
       var place: [Int: Int] = [:]
       for (index, column) in storedColumns.enumerated() { place[column] = index }
       let expressions = computed.compactMap { table.computed[$0]?.mappingColumns { place[$0] ?? 0 } }
-      evaluator = try ExpressionEvaluator(expressions, schema: neededSchema)
+      let clock = request.environment.clock
+      evaluator = try ExpressionEvaluator(expressions, schema: neededSchema, clock: { clock.nowMicros })
     }
   }
 

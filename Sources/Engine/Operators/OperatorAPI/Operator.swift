@@ -49,8 +49,14 @@ public struct OperatorContext: Sendable {
   public var maxParallelism: Int
   /// Most rows that an emitted batch should have.
   public var batchRows: Int
+  /// Microseconds since 1970, for PROCTIME() alone: nothing else of an operator may depend on when it runs. nil refuses it.
+  public var clock: (@Sendable () -> Int64)?
 
-  public init(partition: Int = 0, parallelism: Int = 1, maxParallelism: Int = KeyGroup.defaultMaxParallelism, batchRows: Int = 4096) {
+  public init(
+    partition: Int = 0, parallelism: Int = 1, maxParallelism: Int = KeyGroup.defaultMaxParallelism, batchRows: Int = 4096,
+    clock: (@Sendable () -> Int64)? = nil
+  ) {
+    self.clock = clock
     self.partition = partition
     self.parallelism = parallelism
     self.maxParallelism = maxParallelism

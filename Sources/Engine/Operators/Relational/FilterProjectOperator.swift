@@ -11,17 +11,19 @@ public final class FilterProjectOperator: Operator {
   /// - Parameters:
   ///   - predicate: nil keeps every row.
   ///   - expressions: nil keeps the columns as they are.
+  ///   - clock: for PROCTIME().
   public init(
-    predicate: Expression?, expressions: [Expression]?, inputSchema: Schema, outputSchema: Schema
+    predicate: Expression?, expressions: [Expression]?, inputSchema: Schema, outputSchema: Schema,
+    clock: (@Sendable () -> Int64)? = nil
   ) throws(MillraceError) {
     if let predicate {
       // The parts of a conjunction one by one: the evaluator ANDs them.
-      self.predicate = try ExpressionEvaluator(predicate.conjuncts, schema: inputSchema)
+      self.predicate = try ExpressionEvaluator(predicate.conjuncts, schema: inputSchema, clock: clock)
     } else {
       self.predicate = nil
     }
     if let expressions {
-      projection = try ExpressionEvaluator(expressions, schema: inputSchema)
+      projection = try ExpressionEvaluator(expressions, schema: inputSchema, clock: clock)
     } else {
       projection = nil
     }

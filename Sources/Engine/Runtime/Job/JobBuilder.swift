@@ -112,9 +112,10 @@ public struct JobBuilder {
   private func instance(
     _ stage: Int, _ partition: Int, _ queues: [[[ExchangeQueue?]]], _ data: CheckpointData?
   ) throws(MillraceError) -> StageInstance {
+    let clock = environment.clock
     let context = OperatorContext(
       partition: partition, parallelism: configuration.parallelism, maxParallelism: configuration.maxParallelism,
-      batchRows: configuration.batchRows)
+      batchRows: configuration.batchRows, clock: { clock.nowMicros })
     var states: [StageInstance.NodeState] = []
     var inputs: [StageInstance.InputChannel] = []
     var outputs: [StageInstance.OutputChannel] = []

@@ -12,7 +12,8 @@ enum OperatorFactory {
     switch node.kind {
     case .filterProject(let predicate, let expressions):
       return try FilterProjectOperator(
-        predicate: predicate, expressions: expressions, inputSchema: inputSchemas[0], outputSchema: node.schema)
+        predicate: predicate, expressions: expressions, inputSchema: inputSchemas[0], outputSchema: node.schema,
+        clock: context.clock)
     case .union: return UnionOperator(schema: node.schema)
     case .windowAggregate(let spec): return try WindowAggregateOperator(spec, inputSchema: inputSchemas[0], context: context)
     case .groupAggregate(let aggregate):

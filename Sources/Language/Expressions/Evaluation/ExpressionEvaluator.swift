@@ -22,6 +22,8 @@ public final class ExpressionEvaluator {
     case column(Int)
     case constant(Vector)
     case compute(Node)
+    /// PROCTIME(): when the row reached Millrace, else the clock.
+    case processingTime
   }
 
   private struct Key: Hashable {
@@ -39,14 +41,20 @@ public final class ExpressionEvaluator {
   private var isConditionStep: [Bool] = []
   /// Columns of the input that any expression reads.
   public let referencedColumns: Set<Int>
+  /// Microseconds since 1970, for PROCTIME().
+  private let clock: (@Sendable () -> Int64)?
 
   /// - Parameters:
   ///   - expressions: as `FunctionRegistry` returned them; for a filter, BOOLEAN conditions that must all be true.
   ///   - inputTypes: types of the batches' columns.
   ///   - names: names of those columns, for error messages.
+  ///   - clock: microseconds since 1970, for PROCTIME() of rows that do not know when they arrived; without one it is refused.
   /// - Throws: `invalid-sql` when an expression does not fit the input, `not-supported` for a function without a kernel.
-  public init(_ expressions: [Expression], inputTypes: [DataType], names: [String] = []) throws(MillraceError) {
+  public init(
+    _ expressions: [Expression], inputTypes: [DataType], names: [String] = [], clock: (@Sendable () -> Int64)? = nil
+  ) throws(MillraceError) {
     self.expressions = expressions
+    self.clock = clock
     referencedColumns = expressions.reduce(into: []) { $0.formUnion($1.referencedColumns) }
     var known: [Key: Int] = [:]
     for expression in expressions { roots.append(try add(expression, inputTypes, names, &known)) }
@@ -60,8 +68,10 @@ public final class ExpressionEvaluator {
     }
   }
 
-  public convenience init(_ expressions: [Expression], schema: Schema) throws(MillraceError) {
-    try self.init(expressions, inputTypes: schema.fields.map(\.type), names: schema.fields.map(\.name))
+  public convenience init(
+    _ expressions: [Expression], schema: Schema, clock: (@Sendable () -> Int64)? = nil
+  ) throws(MillraceError) {
+    try self.init(expressions, inputTypes: schema.fields.map(\.type), names: schema.fields.map(\.name), clock: clock)
   }
 
   /// Nodes in the graph; less than the nodes of the expressions when some are shared.
@@ -87,6 +97,11 @@ public final class ExpressionEvaluator {
       step = .column(index)
     case .literal(let value):
       step = .constant(Vector(column: try Column(type: expression.type, [value]), isConstant: true))
+    case .call(Expression.processingTimeName, _):
+      guard clock != nil else {
+        throw .notSupported("PROCTIME() in this place", hint: "select it in a query of its own, or use the event-time column of the row")
+      }
+      step = .processingTime
     default:
       let node = Node(kernel: try KernelTable.kernel(expression, names), operands: operands)
       let constants: [Vector] = operands.compactMap { if case .constant(let vector) = steps[$0] { vector } else { nil } }
@@ -129,6 +144,7 @@ public final class ExpressionEvaluator {
         // The faults of a constant belong to every row of the batch.
         vector.faults = vector.faults?.repeated(rows)
         values.append(vector)
+      case .processingTime: values.append(processingTime(batch))
       case .compute(let node):
         operands.removeAll(keepingCapacity: true)
         for index in node.operands { operands.append(values[index]) }
@@ -136,6 +152,15 @@ public final class ExpressionEvaluator {
       }
     }
     return values
+  }
+
+  /// Milliseconds since 1970 as TIMESTAMP_LTZ(3).
+  private func processingTime(_ batch: Batch) -> Vector {
+    let type = DataType.timestampLTZ(precision: 3)
+    if let arrivals = batch.arrivalTimes {
+      return Loops.unary(Vector(column: arrivals.withValidity(nil)), batch.rowCount, type) { (x: Int64) in floorDivide(x, 1_000) }
+    }
+    return Vector(column: .int64s([floorDivide(clock?() ?? 0, 1_000)], type: type), isConstant: true)
   }
 
   private func check(_ results: [Vector], _ batch: Batch) throws(MillraceError) {

@@ -195,6 +195,24 @@ enum Loops {
     return adding(collector.faults("a text is too long for a column: more than 16 MiB by one function, or 2 GiB in a batch"), to: result)
   }
 
+  /// As `rows`, for arrays, maps and rows: `body` appends the row's value to the builder and returns true, or appends nothing to it and
+  /// returns false for null.
+  @inline(__always)
+  static func nested(_ operands: [Vector], _ rows: Int, _ type: DataType, _ body: (Int, ColumnBuilder) -> Bool) -> Vector {
+    let builder = ColumnBuilder(type, capacity: rows)
+    let validity = validity(operands)
+    withExtendedLifetime(operands) {
+      for i in 0..<rows {
+        if let validity, !validity[i] {
+          builder.appendNull()
+        } else if !body(i, builder) {
+          builder.appendNull()
+        }
+      }
+    }
+    return Vector(column: builder.finish(), faults: faults(operands))
+  }
+
   static func markNull(_ row: Int, _ rows: Int, _ nulls: inout Buffer?) {
     let target = nulls ?? Buffer(zeroed: (rows + 63) / 64 * 8)
     nulls = target
@@ -263,6 +281,13 @@ final class TextOutput {
   @inline(__always) func append(_ byte: UInt8) {
     room(1)[0] = byte
     byteCount &+= 1
+  }
+
+  /// The bytes at a place once more.
+  @inline(__always) func repeatBytes(at start: Int, count: Int) {
+    let target = room(count)
+    target.update(from: bytes + start, count: count)
+    byteCount &+= count
   }
 
   func append(_ text: String) {

@@ -1,58 +1,111 @@
 import MillraceColumns
 import MillraceTypes
-import _StringProcessing
 
 /// LIKE and the regular expression functions.
 enum PatternKernels {
   static func kernel(_ name: String, _ context: KernelContext) throws(MillraceError) -> Kernel? {
     switch name {
     case "LIKE": return try like(context).map { KernelTable.strict(.boolean, $0) }
-    case "REGEXP":
-      let pattern = try RegexBox(context)
-      return KernelTable.strict(.boolean) { v, n in
-        let a = TextLane(v[0])
-        return Loops.test(v, n) { String(decoding: a[$0], as: UTF8.self).firstMatch(of: pattern.regex) != nil }
-      }
-    case "REGEXP_EXTRACT":
-      let pattern = try RegexBox(context)
-      return KernelTable.strict(.text) { v, n in
-        let a = TextLane(v[0])
-        let group = v.count == 3 ? Lane<Int64>(v[2]) : nil
-        return Loops.text(v, n) { i, out in
-          let wanted = group.map { $0[i] } ?? 0
-          guard let match = String(decoding: a[i], as: UTF8.self).firstMatch(of: pattern.regex), wanted >= 0,
-            wanted < Int64(match.output.count), let found = match.output[Int(wanted)].substring
-          else { return false }
-          out.append(String(found))
-          return true
-        }
-      }
-    case "REGEXP_REPLACE":
-      let pattern = try RegexBox(context)
-      return KernelTable.strict(.text) { v, n in
-        let (a, replacement) = (TextLane(v[0]), TextLane(v[2]))
-        return Loops.text(v, n) { i, out in
-          let text = String(decoding: a[i], as: UTF8.self)
-          let parts = ReplacementPart.parse(replacement[i])
-          var at = text.startIndex
-          for match in text.matches(of: pattern.regex) {
-            out.append(String(text[at..<match.range.lowerBound]))
-            for part in parts {
-              switch part {
-              case .text(let bytes): bytes.withUnsafeBufferPointer { out.append($0) }
-              case .group(let group):
-                if group < match.output.count, let found = match.output[group].substring { out.append(String(found)) }
-              }
-            }
-            at = match.range.upperBound
-          }
-          out.append(String(text[at...]))
-          return true
-        }
-      }
+    case "REGEXP", "REGEXP_EXTRACT", "REGEXP_REPLACE", "REGEXP_COUNT", "REGEXP_EXTRACT_ALL", "REGEXP_INSTR", "REGEXP_SUBSTR":
+      let source = try PatternSource(context)
+      return regex(name, source, context.type).map { KernelTable.strict(context.type, $0) }
     default: return nil
     }
   }
+
+  // MARK: regular expressions
+
+  private static func regex(_ name: String, _ source: PatternSource, _ type: DataType) -> Kernel? {
+    switch name {
+    case "REGEXP":
+      return source.kernel { v, n, pattern in
+        let a = TextLane(v[0])
+        // Flink finds nothing with an empty pattern.
+        let p = TextLane(v[1])
+        return Loops.test(v, n) { i in p[i].count > 0 && pattern(i)?.firstMatch(in: a[i]) ?? false }
+      }
+    case "REGEXP_EXTRACT": return source.kernel(extract)
+    case "REGEXP_SUBSTR":
+      return source.kernel { v, n, pattern in extract([v[0], v[1]], n, pattern) }
+    case "REGEXP_INSTR":
+      return source.kernel { v, n, pattern in
+        let a = TextLane(v[0])
+        return Loops.rows(v, n, type, zero: Int32(0)) { i in
+          guard let pattern = pattern(i), pattern.firstMatch(in: a[i]), let range = pattern.range(ofGroup: 0) else { return 0 }
+          return Int32(truncatingIfNeeded: UTF8Slices.count(UTF8Slices.slice(a[i], 0..<range.lowerBound)) &+ 1)
+        }
+      }
+    case "REGEXP_COUNT":
+      return source.kernel { v, n, pattern in
+        let a = TextLane(v[0])
+        return Loops.rows(v, n, type, zero: Int32(0)) { i in
+          var count: Int32 = 0
+          pattern(i)?.forEachMatch(in: a[i]) { _ in
+            count &+= 1
+            return true
+          }
+          return count
+        }
+      }
+    case "REGEXP_EXTRACT_ALL": return source.kernel { v, n, pattern in extractAll(v, n, type, pattern) }
+    case "REGEXP_REPLACE": return source.kernel(replace)
+    default: return nil
+    }
+  }
+
+  /// The group of the first match (all of it without a number); null when nothing matches, the group took no part or there is none.
+  private static func extract(_ v: [Vector], _ n: Int, _ pattern: (Int) -> RegularExpression?) -> Vector {
+    let a = TextLane(v[0])
+    let group = v.count == 3 ? Lane<Int64>(v[2]) : nil
+    return Loops.text(v, n) { i, out in
+      let wanted = group.map { $0[i] } ?? 0
+      let text = a[i]
+      guard let pattern = pattern(i), wanted >= 0, wanted <= Int64(pattern.groupCount), pattern.firstMatch(in: text),
+        let range = pattern.range(ofGroup: Int(wanted))
+      else { return false }
+      out.append(UTF8Slices.slice(text, range))
+      return true
+    }
+  }
+
+  private static func extractAll(_ v: [Vector], _ n: Int, _ type: DataType, _ pattern: (Int) -> RegularExpression?) -> Vector {
+    let a = TextLane(v[0])
+    let group = v.count == 3 ? Lane<Int64>(v[2]) : nil
+    return Loops.nested(v, n, type) { i, builder in
+      let wanted = group.map { $0[i] } ?? 0
+      guard let pattern = pattern(i), wanted >= 0, wanted <= Int64(pattern.groupCount) else { return false }
+      pattern.forEachMatch(in: a[i]) { _ in
+        if let range = pattern.range(ofGroup: Int(wanted)) {
+          builder.children[0].append(bytes: UnsafeRawBufferPointer(UTF8Slices.slice(a[i], range)))
+        } else {
+          builder.children[0].appendNull()
+        }
+        return true
+      }
+      builder.appendList()
+      return true
+    }
+  }
+
+  /// Every match is replaced by the text as it is: Flink gives `$` and backslash no meaning.
+  private static func replace(_ v: [Vector], _ n: Int, _ pattern: (Int) -> RegularExpression?) -> Vector {
+    let (a, replacement) = (TextLane(v[0]), TextLane(v[2]))
+    return Loops.text(v, n) { i, out in
+      let text = a[i]
+      guard let pattern = pattern(i) else { return false }
+      var at = 0
+      pattern.forEachMatch(in: text) { range in
+        out.append(UTF8Slices.slice(text, at..<range.lowerBound))
+        out.append(replacement[i])
+        at = range.upperBound
+        return out.byteCount < Int(Int32.max)
+      }
+      out.append(UTF8Slices.slice(text, at..<text.count))
+      return true
+    }
+  }
+
+  // MARK: LIKE
 
   private static func like(_ context: KernelContext) throws(MillraceError) -> Kernel? {
     guard context.operands.count >= 2 else { return nil }
@@ -100,46 +153,48 @@ enum PatternKernels {
   }
 }
 
-/// A compiled regular expression. Matching goes by code points, as Java's does.
-private final class RegexBox: @unchecked Sendable {  // guard: an evaluator and its kernels belong to one thread
-  let regex: Regex<AnyRegexOutput>
+/// The regular expression of a call: compiled once for a literal, else for each new text of the operand, of which the last few are
+/// kept.
+private final class PatternSource: @unchecked Sendable {  // guard: an evaluator and its kernels belong to one thread
+  private let fixed: RegularExpression?
+  private var known: [(text: [UInt8], expression: RegularExpression?)] = []
+  private static let knownMax = 16
+  private let reason: String
 
   init(_ context: KernelContext) throws(MillraceError) {
-    guard context.operands.count >= 2, case .text(let pattern)? = context.operands[1].literal else {
-      throw .notSupported("a pattern that is not a literal, in \(context.text)")
-    }
-    do {
-      regex = try Regex(pattern).matchingSemantics(.unicodeScalar)
-    } catch {
-      throw MillraceError(.invalidSQL, "the regular expression in \(context.text) is not valid: \(error)")
+    reason = "a regular expression is not valid or not supported, in \(context.text)"
+    if context.operands.count >= 2, case .text(let pattern)? = context.operands[1].literal {
+      fixed = try RegularExpression(pattern)
+    } else {
+      fixed = nil
     }
   }
-}
 
-/// A piece of a replacement text: `$1` stands for a group, a backslash takes the next character as it is.
-private enum ReplacementPart {
-  case text([UInt8])
-  case group(Int)
-
-  static func parse(_ bytes: Bytes) -> [ReplacementPart] {
-    var parts: [ReplacementPart] = []
-    var text: [UInt8] = []
-    var at = 0
-    while at < bytes.count {
-      if bytes[at] == 92 && at + 1 < bytes.count {
-        text.append(bytes[at + 1])
-        at += 2
-      } else if bytes[at] == 36 && at + 1 < bytes.count && (48...57).contains(bytes[at + 1]) {
-        if !text.isEmpty { parts.append(.text(text)) }
-        text = []
-        parts.append(.group(Int(bytes[at + 1] - 48)))
-        at += 2
-      } else {
-        text.append(bytes[at])
-        at += 1
+  /// A kernel that is given the pattern of a row. A row whose pattern is not valid is in fault.
+  func kernel(_ body: @escaping @Sendable ([Vector], Int, (Int) -> RegularExpression?) -> Vector) -> Kernel {
+    { [self] v, n in
+      if let fixed { return body(v, n) { _ in fixed } }
+      let texts = TextLane(v[1])
+      var collector = FaultCollector(n)
+      let result = body(v, n) { row in
+        let found = expression(texts[row])
+        if found == nil { collector.mark(row) }
+        return found
       }
+      return Loops.adding(collector.faults(reason), to: result)
     }
-    if !text.isEmpty { parts.append(.text(text)) }
-    return parts
+  }
+
+  private func expression(_ text: Bytes) -> RegularExpression? {
+    if let found = known.last, found.text.elementsEqual(text) { return found.expression }
+    if let index = known.firstIndex(where: { $0.text.elementsEqual(text) }) {
+      let found = known.remove(at: index)
+      known.append(found)
+      return found.expression
+    }
+    let made = try? RegularExpression(String(decoding: text, as: UTF8.self))
+    if known.count == Self.knownMax { known.removeFirst() }
+    known.append((Array(text), made))
+    return made
   }
 }

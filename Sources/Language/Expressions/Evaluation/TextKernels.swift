@@ -70,6 +70,16 @@ enum TextKernels {
         }
       }
     case ("SPLIT_INDEX", 3): return { v, n in split(v, n) }
+    case ("COUNT_CHAR", 2):
+      return { v, n in
+        let (a, b) = (TextLane(v[0]), TextLane(v[1]))
+        return Loops.rows(v, n, .int64, zero: Int64(0)) { i in
+          guard let wanted = b[i].first else { return 0 }
+          var count: Int64 = 0
+          for byte in a[i] { count &+= byte == wanted ? 1 : 0 }
+          return count
+        }
+      }
     case ("CHR", 1):
       return { v, n in
         let code = Lane<Int64>(v[0])
@@ -267,16 +277,20 @@ enum TextKernels {
     }
   }
 
-  /// The part of that number, from 0, between separators; null when there are fewer parts.
+  /// The part of that number, from 0, between separators; null when there are fewer parts, and for an empty text. An empty separator
+  /// is a blank, as in Flink.
   private static func split(_ v: [Vector], _ n: Int) -> Vector {
     let (a, separator, index) = (TextLane(v[0]), TextLane(v[1]), Lane<Int64>(v[2]))
+    let blank = Buffer([UInt8(32)])
+    let blanks = UnsafeBufferPointer(start: UnsafePointer(blank.pointer(UInt8.self)), count: 1)
     return Loops.text(v, n) { i, out in
-      let (slice, mark) = (a[i], separator[i])
-      if index[i] < 0 { return false }
+      let slice = a[i]
+      let mark = separator[i].count == 0 ? blanks : separator[i]
+      if index[i] < 0 || slice.count == 0 { return false }
       var left = index[i]
       var at = 0
       while true {
-        let found = mark.count == 0 ? nil : UTF8Slices.find(mark, in: slice, from: at)
+        let found = withExtendedLifetime(blank) { UTF8Slices.find(mark, in: slice, from: at) }
         if left == 0 {
           out.append(UTF8Slices.slice(slice, at..<(found ?? slice.count)))
           return true

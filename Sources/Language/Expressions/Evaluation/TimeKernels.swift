@@ -91,6 +91,19 @@ enum TimeKernels {
     }
     guard let scale = TimeScale(type) else { return nil }
     if type == .date { return { v, n in Loops.unary(v[1], n, .int64) { (x: Int32) in scale.extract(unit, Int64(x)) } } }
+    if let (divisor, limit) = scale.clockDigits(unit) {
+      return { v, n in
+        var start = Int64.max
+        return Loops.unary(v[1], n, .int64) { (x: Int64) in
+          var offset = x &- start
+          if offset < 0 || offset >= scale.day {
+            start = floorDivide(x, scale.day) &* scale.day
+            offset = x &- start
+          }
+          return offset / divisor % limit
+        }
+      }
+    }
     guard TimeScale.isOfDay(unit) else { return { v, n in Loops.unary(v[1], n, .int64) { (x: Int64) in scale.extract(unit, x) } } }
     return { v, n in
       // Rows near each other are of one day.
@@ -141,14 +154,32 @@ enum TimeKernels {
   private static func format(_ context: KernelContext) throws(MillraceError) -> Kernel? {
     let pattern = try literalPattern(context)
     guard let scale = TimeScale(context.operands[0].type) else { return nil }
-    let isDate = context.operands[0].type == .date
+    if context.operands[0].type == .date {
+      return { v, n in
+        let days = Lane<Int32>(v[0])
+        return Loops.text([v[0]], n) { i, out in
+          pattern.write(day: Int(days[i]), nanos: 0, to: out)
+          return true
+        }
+      }
+    }
+    let perTick = 1_000_000_000 / scale.second
+    // For so many ticks the text is the same, and rows near each other mostly share it.
+    let span = max(1, pattern.constantNanos / perTick)
     return { v, n in
-      let days = isDate ? Lane<Int32>(v[0]) : nil
-      let points = isDate ? nil : Lane<Int64>(v[0])
+      let points = Lane<Int64>(v[0])
+      var (start, place, count) = (Int64.max, 0, 0)
       return Loops.text([v[0]], n) { i, out in
-        let value = days.map { Int64($0[i]) } ?? points.map { $0[i] } ?? 0
-        let nanos = scale.second == 0 ? 0 : scale.ticksOfDay(value) &* (1_000_000_000 / scale.second)
-        pattern.write(day: scale.days(value), nanos: nanos, to: out)
+        let value = points[i]
+        let offset = value &- start
+        if offset >= 0 && offset < span {
+          out.repeatBytes(at: place, count: count)
+          return true
+        }
+        place = out.byteCount
+        pattern.write(day: scale.days(value), nanos: scale.ticksOfDay(value) &* perTick, to: out)
+        count = out.byteCount &- place
+        start = floorDivide(value, span) &* span
         return true
       }
     }

@@ -97,6 +97,17 @@ struct TimeScale: Sendable {
     !["HOUR", "MINUTE", "SECOND", "MILLISECOND", "MICROSECOND", "NANOSECOND", "EPOCH"].contains(unit)
   }
 
+  /// For hours, minutes and seconds: by what to divide the ticks of a day, and what the remainder is taken of; nil for other units.
+  func clockDigits(_ unit: String) -> (divisor: Int64, limit: Int64)? {
+    if second == 0 { return nil }
+    switch unit {
+    case "HOUR": return (second * 3_600, 24)
+    case "MINUTE": return (second * 60, 60)
+    case "SECOND": return (second, 60)
+    default: return nil
+    }
+  }
+
   /// EXTRACT of a unit.
   func extract(_ unit: String, _ value: Int64) -> Int64 {
     let ofDay = ticksOfDay(value)

@@ -51,6 +51,21 @@ struct TimePattern: Sendable {
     }
   }
 
+  /// Nanoseconds of the longest stretch, counted from midnight, in which every instant is written alike; at most a day.
+  var constantNanos: Int64 {
+    var result: Int64 = 86_400_000_000_000
+    for case .field(let letter, _) in tokens {
+      switch letter {
+      case 83: result = 1
+      case 115: result = min(result, 1_000_000_000)
+      case 109: result = min(result, 60_000_000_000)
+      case 72, 104, 97: result = min(result, 3_600_000_000_000)
+      default: break
+      }
+    }
+    return result
+  }
+
   private static let months = [
     "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December",
   ]

@@ -34,6 +34,16 @@ enum UTF8Slices {
     return at
   }
 
+  /// The code point that begins at `at`; some number when the bytes are no UTF-8.
+  static func codePoint(_ bytes: Bytes, _ at: Int) -> UInt32 {
+    let first = UInt32(bytes[at])
+    if first < 0x80 { return first }
+    let count = first >= 0xF0 ? 3 : first >= 0xE0 ? 2 : 1
+    var code = first & (0x3F >> UInt32(count))
+    for i in 1...count where at &+ i < bytes.count { code = code << 6 | UInt32(bytes[at &+ i] & 0x3F) }
+    return code
+  }
+
   /// Offset of the code point that ends at `at`.
   @inline(__always) static func previous(_ bytes: Bytes, _ at: Int) -> Int {
     var at = at &- 1

@@ -46,12 +46,29 @@ enum TextFunctions {
     ScalarFunction("STARTSWITH", "STARTSWITH(STRING, prefix)", [.text, .text], returns: .boolean),
     ScalarFunction("ENDSWITH", "ENDSWITH(STRING, suffix)", [.text, .text], returns: .boolean),
     ScalarFunction("LIKE", "STRING LIKE pattern [ESCAPE character]", [.text, .text, .text], optional: 1, returns: .boolean),
-    ScalarFunction("REGEXP", "REGEXP(STRING, pattern)", [.text, .text], returns: .boolean),
-    ScalarFunction(
-      "REGEXP_EXTRACT", "REGEXP_EXTRACT(STRING, pattern [, group])", [.text, .text, .integer], optional: 1, isNullable: true,
-      returns: .text),
-    ScalarFunction("REGEXP_REPLACE", "REGEXP_REPLACE(STRING, pattern, replacement)", [.text, .text, .text], returns: .text),
+    regex("REGEXP", "REGEXP(STRING, pattern)", [], returns: .boolean),
+    regex("REGEXP_EXTRACT", "REGEXP_EXTRACT(STRING, pattern [, group])", [.integer], optional: 1, isNullable: true, returns: .text),
+    regex("REGEXP_REPLACE", "REGEXP_REPLACE(STRING, pattern, replacement)", [.text], returns: .text),
+    regex("REGEXP_COUNT", "REGEXP_COUNT(STRING, pattern)", [], returns: .int32),
+    regex(
+      "REGEXP_EXTRACT_ALL", "REGEXP_EXTRACT_ALL(STRING, pattern [, group])", [.integer], optional: 1, isNullable: true,
+      returns: .array(Field("element", .text))),
+    regex("REGEXP_INSTR", "REGEXP_INSTR(STRING, pattern)", [], returns: .int32),
+    regex("REGEXP_SUBSTR", "REGEXP_SUBSTR(STRING, pattern)", [], isNullable: true, returns: .text),
+    ScalarFunction("COUNT_CHAR", "COUNT_CHAR(STRING, character)", [.text, .text], returns: .int64),
     ScalarFunction("MD5", "MD5(STRING or BYTES)", [.textOrBytes], returns: .text),
     ScalarFunction("SHA256", "SHA256(STRING or BYTES)", [.textOrBytes], returns: .text),
   ]
+
+  /// A function of a text and a regular expression, which is checked at once when it is a literal.
+  private static func regex(
+    _ name: String, _ form: String, _ more: [Parameter], optional: Int = 0, isNullable: Bool = false, returns type: DataType
+  ) -> ScalarFunction {
+    let plain = ScalarFunction(name, form, [.text, .text] + more, optional: optional, isNullable: isNullable, returns: type)
+    return ScalarFunction(name, form) { (arguments) throws(MillraceError) in
+      guard let call = try plain.resolve(arguments) else { return nil }
+      if case .text(let pattern)? = call.operands[1].literal { try RegularExpression.check(pattern) }
+      return call
+    }
+  }
 }

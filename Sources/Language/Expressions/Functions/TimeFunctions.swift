@@ -39,6 +39,7 @@ enum TimeFunctions {
       }
     }
     + [
+      ScalarFunction("PROCTIME", "PROCTIME()") { (arguments) throws(MillraceError) in arguments.isEmpty ? .processingTime : nil },
       ScalarFunction("EXTRACT", "EXTRACT(unit FROM date or time or timestamp or interval)") { (arguments) throws(MillraceError) in
         guard arguments.count == 2 else { return nil }
         let unit = try TimeUnitName.checked(arguments[0], function: "EXTRACT", allowed: TimeUnitName.extracted)

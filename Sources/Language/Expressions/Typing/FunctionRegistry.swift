@@ -32,7 +32,7 @@ public struct FunctionRegistry: Sendable {
   /// Functions whose value would depend on when or where it runs.
   private static let nondeterministic: Set<String> = [
     "NOW", "CURRENT_TIMESTAMP", "CURRENT_DATE", "CURRENT_TIME", "LOCALTIME", "LOCALTIMESTAMP", "CURRENT_ROW_TIMESTAMP", "RAND",
-    "RAND_INTEGER", "UUID", "PROCTIME", "CURRENT_WATERMARK", "CURRENT_DATABASE",
+    "RAND_INTEGER", "UUID", "CURRENT_WATERMARK", "CURRENT_DATABASE",
   ]
 
   /// Names of the scalar and aggregate functions a query may write, sorted; operators and special forms are left out.
