@@ -70,6 +70,17 @@ enum TextKernels {
         }
       }
     case ("SPLIT_INDEX", 3): return { v, n in split(v, n) }
+    case ("COUNT_CHAR", 2):
+      // Bytes equal to the first of the character; none when there is no character.
+      return { v, n in
+        let (a, b) = (TextLane(v[0]), TextLane(v[1]))
+        return Loops.rows(v, n, .int64, zero: Int64(0)) { i in
+          guard let byte = b[i].first else { return 0 }
+          var count: Int64 = 0
+          for other in a[i] { count &+= other == byte ? 1 : 0 }
+          return count
+        }
+      }
     case ("CHR", 1):
       return { v, n in
         let code = Lane<Int64>(v[0])

@@ -41,6 +41,7 @@ enum TextFunctions {
     ScalarFunction("REVERSE", "REVERSE(STRING)", [.text], returns: .text),
     ScalarFunction(
       "SPLIT_INDEX", "SPLIT_INDEX(STRING, separator, index from 0)", [.text, .text, .integer], isNullable: true, returns: .text),
+    ScalarFunction("COUNT_CHAR", "COUNT_CHAR(STRING, character)", [.text, .text], returns: .int64),
     ScalarFunction("ASCII", "ASCII(STRING)", [.text], returns: .int32),
     ScalarFunction("CHR", "CHR(integer)", [.integer], returns: .text),
     ScalarFunction("STARTSWITH", "STARTSWITH(STRING, prefix)", [.text, .text], returns: .boolean),
