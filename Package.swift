@@ -28,12 +28,12 @@ let package = Package(
   platforms: [.macOS(.v15)],
   products: [
     .library(name: "Millrace", targets: ["MillraceServer"]),
-    // For Benchmarks/, which measures operators and models without SQL or a runtime around them.
+    // For Benchmarks/, which measures operators, sources and models without SQL or a runtime around them.
     .library(
       name: "MillraceEngine",
       targets: [
-        "MillraceTypes", "MillraceColumns", "MillraceExpressions", "MillracePlan", "MillraceOperators", "MillraceInference",
-        "MillraceScoring", "CMillraceOnnx",
+        "MillraceTypes", "MillraceColumns", "MillraceEnvironment", "MillraceExpressions", "MillracePlan", "MillraceOperators",
+        "MillraceConnectors", "MillraceInference", "MillraceScoring", "CMillraceOnnx",
       ]),
     .executable(name: "millrace", targets: ["millrace"]),
   ],

@@ -71,9 +71,14 @@ enum BenchmarkList {
       SlidingBenchmark(name: "sliding_30_windows_10k_keys", keyCount: 10_000, rowCount: 2_000_000, days: 60, aim: 3000),
       SlidingBenchmark(name: "sliding_30_windows_500_keys", keyCount: 500, rowCount: 2_000_000, days: 60, aim: 3000),
     ]
+    let nexmark = [
+      NexmarkBenchmark(name: "nexmark_events", table: "events"), NexmarkBenchmark(name: "nexmark_bids", table: "bid"),
+      NexmarkBenchmark(name: "nexmark_events_disorder", table: "events", disorder: "2 s"),
+    ]
     return filters.map { benchmark in NamedBenchmark(name: benchmark.name) { [try benchmark.run(repetitions: $0)] } }
       + windows.map { benchmark in NamedBenchmark(name: benchmark.name) { [try benchmark.run(repetitions: $0)] } }
       + sliding.map { benchmark in NamedBenchmark(name: benchmark.name) { [try benchmark.run(repetitions: $0)] } }
+      + nexmark.map { benchmark in NamedBenchmark(name: benchmark.name) { [try benchmark.run(repetitions: $0)] } }
       + ScoringBenchmark.sizes.map { size in
         NamedBenchmark(name: "score_predict_xgboost_batch_\(size)") {
           try ScoringBenchmark(batch: size).run(repetitions: $0, model: BenchmarkModel.make())

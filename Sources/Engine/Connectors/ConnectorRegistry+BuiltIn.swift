@@ -1,6 +1,8 @@
 extension ConnectorRegistry {
-  /// The connectors of this module: filesystem, datagen, print and blackhole.
+  /// The connectors of this module: filesystem, datagen, nexmark, print, blackhole and hash.
   public static var builtIn: ConnectorRegistry {
-    ConnectorRegistry([FilesystemConnector(), DatagenConnector(), PrintConnector(), BlackholeConnector()])
+    ConnectorRegistry([
+      FilesystemConnector(), DatagenConnector(), NexmarkConnector(), PrintConnector(), BlackholeConnector(), HashConnector(),
+    ])
   }
 }
