@@ -82,7 +82,9 @@ public struct PhysicalPlanner {
       for id in inputs { ports.append(try input(id)) }
       return add("union", .union, ports, schema)
     case .aggregate(let aggregate): return try build(aggregate, inputs[0], schema)
-    case .window(let window): return add("window", .windowAssign(window), [try input(inputs[0])], schema)
+    case .window(let window):
+      guard window.kind.isSession else { return add("window", .windowAssign(window), [try input(inputs[0])], schema) }
+      return add("session", .sessionAssign(window), [try input(inputs[0], Self.keyed(window.partitionKeys))], schema)
     case .over(let over):
       let port = try input(inputs[0], Self.keyed(over.partitionKeys))
       guard over.input.hasEventTime else {
@@ -167,41 +169,21 @@ public struct PhysicalPlanner {
   }
 
   private mutating func build(_ aggregate: Aggregate, _ below: Int, _ schema: Schema) throws(MillraceError) -> Int {
-    guard let window = aggregate.windowInput else {
+    guard let window = aggregate.window else {
       return add("aggregate", .groupAggregate(aggregate), [try input(below, Self.keyed(aggregate.keys))], schema)
     }
-    let width = window.input.schema.count
-    var keys: [Expression] = []
-    var outputs: [WindowAggregateSpec.Output] = []
-    for key in aggregate.keys {
-      if case .column(let column) = key.kind, column >= width {
-        outputs.append([.windowStart, .windowEnd, .windowTime][column - width])
-      } else {
-        guard key.referencedColumns.allSatisfy({ $0 < width }) else {
-          throw MillraceError.notSupported("grouping by an expression over window_start, window_end or window_time")
-        }
-        outputs.append(.key(keys.count))
-        keys.append(key)
-      }
+    if let table = aggregate.windowInput, let spec = WindowAggregateSpec(aggregate, over: table, rank: Self.windowRank) {
+      let port = try input(graph.nodes[below].inputs[0], Self.keyed(spec.keys))
+      return table.kind.isSession
+        ? add("session-aggregate", .sessionAggregate(spec), [port], schema)
+        : add("window-aggregate", .windowAggregate(spec), [port], schema)
     }
-    for index in aggregate.aggregates.indices { outputs.append(.aggregate(index)) }
-    for call in aggregate.aggregates {
-      guard call.referencedColumns.allSatisfy({ $0 < width }) else {
-        throw MillraceError.notSupported("an aggregate over window_start, window_end or window_time")
-      }
-    }
-    let port = try input(graph.nodes[below].inputs[0], Self.keyed(keys))
-    let lag: Int64 =
-      switch window.input.timeAttribute(of: window.timeColumn) {
-      case .exact(let offset): offset
-      case .bounded(let lag): lag
-      case nil: 0
-      }
-    let spec = WindowAggregateSpec(
-      kind: window.kind, keys: keys, timeColumn: window.timeColumn, aggregates: aggregate.aggregates, outputs: outputs, schema: schema,
-      rank: [128, 255], lagMicros: lag)
-    return add("window-aggregate", .windowAggregate(spec), [port], schema)
+    let spec = AttachedAggregateSpec(aggregate, window, rank: Self.windowRank)
+    return add("attached-aggregate", .attachedAggregate(spec), [try input(below, Self.keyed(spec.keys))], schema)
   }
+
+  /// What begins the order of rows that windows give: after all rows of tables.
+  private static let windowRank: [UInt8] = [128, 255]
 
   private static func keyed(_ keys: [Expression]) -> PhysicalPlan.Exchange { keys.isEmpty ? .single : .hash(keys) }
 

@@ -12,7 +12,12 @@ import Testing
     var size: Int64
     var slide: Int64
     var offset: Int64 = 0
-    var testDescription: String { "size \(size) slide \(slide) offset \(offset)" }
+    var isCumulating = false
+    var testDescription: String { "\(isCumulating ? "cumulating " : "")size \(size) slide \(slide) offset \(offset)" }
+    init(size: Int64, step: Int64, offset: Int64 = 0) {
+      (self.size, slide, self.offset, isCumulating) = (size, step, offset, true)
+      kind = .cumulate(stepMicros: step * 1000, sizeMicros: size * 1000, offsetMicros: offset * 1000)
+    }
     init(size: Int64, slide: Int64, offset: Int64 = 0) {
       (self.size, self.slide, self.offset) = (size, slide, offset)
       kind =
@@ -24,6 +29,7 @@ import Testing
   static let windows = [
     Windows(size: 10, slide: 10), Windows(size: 10, slide: 10, offset: 3), Windows(size: 10, slide: 2),
     Windows(size: 10, slide: 4), Windows(size: 9, slide: 3, offset: -2), Windows(size: 3, slide: 5),
+    Windows(size: 12, step: 3), Windows(size: 12, step: 4, offset: 5),
   ]
 
   private func spec(_ windows: Windows, keys: [Int], calls: [AggregateCall], lag: Int64 = 0) -> WindowAggregateSpec {
@@ -41,15 +47,21 @@ import Testing
   /// Every window that holds a row, by definition.
   private func naive(_ windows: Windows, _ rows: [TestRow], keys: [Int], calls: [AggregateCall]) throws -> [OutputRow] {
     var groups: [Int64: [[Value]: [TestRow]]] = [:]
+    var starts: [Int64: Int64] = [:]
     for row in rows {
       guard case .int(let time) = row.values[0] else { continue }
-      for start in (time - windows.size + 1)...time where (start - windows.offset) % windows.slide == 0 {
-        groups[start, default: [:]][keys.map { row.values[$0] }, default: []].append(row)
+      for start in (time - windows.size + 1)...time
+      where (start - windows.offset) % (windows.isCumulating ? windows.size : windows.slide) == 0 {
+        let first = windows.isCumulating ? start + windows.slide : start + windows.size
+        for end in stride(from: first, through: start + windows.size, by: Int(windows.slide)) where end > time {
+          starts[end] = start
+          groups[end, default: [:]][keys.map { row.values[$0] }, default: []].append(row)
+        }
       }
     }
     var result: [OutputRow] = []
-    for start in groups.keys.sorted() {
-      let byKey = groups[start] ?? [:]
+    for end in groups.keys.sorted() {
+      let (start, byKey) = (starts[end] ?? 0, groups[end] ?? [:])
       let ordered = try byKey.keys.map { key in
         (
           key,
@@ -61,7 +73,6 @@ import Testing
         return x.lexicographicallyPrecedes(y)
       }
       for (key, _) in ordered {
-        let end = start + windows.size
         let values = try calls.map { try NaiveAggregate.value($0, byKey[key] ?? []) }
         result.append(OutputRow(values: key + [.int(start), .int(end), .int(end - 1)] + values, time: end * 1000 - 1000))
       }

@@ -53,7 +53,7 @@ struct RandomPlans {
     case 0: return filtered(grouped(input))
     case 8: return ranked(input)
     case 4: return filtered(joined(input, stream(depth: 2), interval: true))
-    case 5: return filtered(updatingByWindow(input))
+    case 5: return filtered(attachedToWindow(input))
     case 1:
       let bounded = LogicalPlan.scan(Scan(table: Self.tables[2]))
       return filtered(joined(input, filtered(bounded), interval: false))
@@ -248,32 +248,40 @@ struct RandomPlans {
   }
 
   private mutating func windowGrouped(_ input: LogicalPlan) -> LogicalPlan {
-    let kind: WindowTable.Kind =
-      chance(50)
-      ? .tumble(sizeMicros: 4_000_000, offsetMicros: 0) : .hop(slideMicros: 2_000_000, sizeMicros: 4_000_000, offsetMicros: 0)
-    let window = LogicalPlan.window(WindowTable(input: input, kind: kind, timeColumn: 0))
-    let grouped = grouped(window, by: input)
+    let grouped = groupedByWindow(input)
     let all = grouped.schema.fields.enumerated().map { ($1.name, Expression.column($0, $1)) }
     // The time column comes first.
     return filtered(grouped).project([all[3], all[0]] + all[4...])
   }
 
+  private mutating func groupedByWindow(_ input: LogicalPlan) -> LogicalPlan {
+    let kind: WindowTable.Kind = pick([
+      .tumble(sizeMicros: 4_000_000, offsetMicros: 0), .hop(slideMicros: 2_000_000, sizeMicros: 4_000_000, offsetMicros: 0),
+      .cumulate(stepMicros: 1_000_000, sizeMicros: 4_000_000, offsetMicros: 0), .session(gapMicros: 1_000_000),
+    ])
+    let keys = kind.isSession && chance(70) ? [number(input, depth: chance(70) ? 0 : 1)] : []
+    let window = LogicalPlan.window(WindowTable(input: input, kind: kind, timeColumn: 0, partitionKeys: keys))
+    return grouped(window, by: input, sessionKey: keys.first)
+  }
+
   /// By window, with keys and calls over the window's input only, as the binder has it.
-  private mutating func grouped(_ window: LogicalPlan, by input: LogicalPlan) -> LogicalPlan {
+  private mutating func grouped(_ window: LogicalPlan, by input: LogicalPlan, sessionKey: Expression? = nil) -> LogicalPlan {
     let width = input.schema.count
     let fields = window.schema.fields
     let calls = (0..<(1 + int(3))).map { _ in call(input) }
-    let keys = [number(input, depth: 1)] + (0..<3).map { Expression.column(width + $0, fields[width + $0]) }
+    let key = number(input, depth: 1)
+    let keys = [chance(70) ? sessionKey ?? key : key] + (0..<3).map { Expression.column(width + $0, fields[width + $0]) }
     return .aggregate(
       Aggregate(
         input: window, keys: keys, keyNames: [name(), "window_start", "window_end", "window_time"], aggregates: calls,
         names: calls.map { _ in name() }))
   }
 
-  /// Something stands between the window and the grouping, which is an updating one then.
-  private mutating func updatingByWindow(_ input: LogicalPlan) -> LogicalPlan {
+  /// Something stands between the window and the grouping, so rows have to be assigned to their windows first.
+  private mutating func attachedToWindow(_ input: LogicalPlan) -> LogicalPlan {
+    let kind: WindowTable.Kind = chance(70) ? .tumble(sizeMicros: 4_000_000, offsetMicros: 0) : .session(gapMicros: 1_000_000)
     let window = LogicalPlan.window(
-      WindowTable(input: input, kind: .tumble(sizeMicros: 4_000_000, offsetMicros: 0), timeColumn: 0))
+      WindowTable(input: input, kind: kind, timeColumn: 0, partitionKeys: kind.isSession ? [number(input, depth: 0)] : []))
     let between =
       chance(50)
       ? window.filter(condition(input)) : window.project(window.schema.fields.enumerated().map { ($1.name, .column($0, $1)) })

@@ -58,7 +58,7 @@ struct ReferenceEngine {
       return zip(inputs[0].rows, try evaluate(n.expressions, inputs[0])).map { Row(values: $1, time: $0.time, order: $0.order) }
     case .filter(let n): return zip(inputs[0].rows, try passing(n.predicate, inputs[0])).filter(\.1).map(\.0)
     case .aggregate(let n): return try aggregate(n, inputs[0])
-    case .window(let n): return window(n, inputs[0])
+    case .window(let n): return try window(n, inputs[0])
     case .over(let n): return try over(n, inputs[0])
     case .rank(let n): return try rank(n, inputs[0])
     case .join(let n): return try join(n, inputs[0], inputs[1])
@@ -130,14 +130,24 @@ struct ReferenceEngine {
     }
   }
 
-  private func window(_ n: WindowTable, _ input: Relation) -> [Row] {
-    input.rows.flatMap { row -> [Row] in
+  private func window(_ n: WindowTable, _ input: Relation) throws -> [Row] {
+    if case .session(let gap) = n.kind { return try sessions(n, gap / 1000, input) }
+    return input.rows.flatMap { row -> [Row] in
       guard case .int(let millis) = row.values[n.timeColumn] else { return [] }
-      let (slide, size): (Int64, Int64) =
-        switch n.kind {
-        case .tumble(let size, _): (size / 1000, size / 1000)
-        case .hop(let slide, let size, _): (slide / 1000, size / 1000)
+      let (slide, size): (Int64, Int64)
+      switch n.kind {
+      case .tumble(let all, _): (slide, size) = (all / 1000, all / 1000)
+      case .hop(let step, let all, _): (slide, size) = (step / 1000, all / 1000)
+      case .cumulate(let step, let all, _):
+        let start = millis - ((millis % (all / 1000)) + all / 1000) % (all / 1000)
+        return stride(from: start + step / 1000, through: start + all / 1000, by: Int64.Stride(step / 1000)).filter { $0 > millis }.map {
+          end in
+          var copy = row
+          copy.values += [.int(start), .int(end), .int(end - 1)]
+          return copy
         }
+      case .session: return []
+      }
       var start = (millis / slide) * slide
       var result: [Row] = []
       while start > millis - size {
@@ -146,6 +156,33 @@ struct ReferenceEngine {
         result.append(copy)
         start -= slide
       }
+      return result
+    }
+  }
+
+  private func sessions(_ n: WindowTable, _ gap: Int64, _ input: Relation) throws -> [Row] {
+    var byKey: [[Value]: [(time: Int64, row: Row)]] = [:]
+    for (row, key) in zip(input.rows, try evaluate(n.partitionKeys, input)) {
+      if case .int(let millis) = row.values[n.timeColumn] { byKey[key, default: []].append((millis, row)) }
+    }
+    return byKey.values.flatMap { rows -> [Row] in
+      var result: [Row] = []
+      var open: [(time: Int64, row: Row)] = []
+      func close() {
+        guard let first = open.first, let last = open.last else { return }
+        for (_, row) in open {
+          var copy = row
+          copy.values += [.int(first.time), .int(last.time + gap), .int(last.time + gap - 1)]
+          copy.time = (last.time + gap - 1) * 1000
+          result.append(copy)
+        }
+        open = []
+      }
+      for row in rows.sorted(by: { $0.time < $1.time }) {
+        if let last = open.last, row.time - last.time > gap { close() }
+        open.append(row)
+      }
+      close()
       return result
     }
   }

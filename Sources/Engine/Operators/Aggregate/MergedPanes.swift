@@ -4,12 +4,14 @@ import MillraceTypes
 /// jumped about in.
 ///
 /// Where aggregates are sums of words, panes that enter are added and panes that leave are subtracted: a window costs what it
-/// does not share with the one before it, however many panes it has. Others are merged anew for each window.
+/// does not share with the one before it, however many panes it has. Others are merged anew when a pane has left.
 final class MergedPanes {
   private let layout: AggregateLayout
   private var table: AggregateTable?
-  /// The panes whose rows are in the table.
+  /// The panes whose rows are in the table: those of the window before that are still there and have not changed.
   private var covered: [WindowPanes.Pane] = []
+  /// Some rows in the table are of panes that are not covered any more (where they cannot be subtracted).
+  private var isStale = false
   private var identity: [Int32] = []
   private static let chunk = 4096
 
@@ -17,28 +19,47 @@ final class MergedPanes {
 
   /// The table of all groups below `bound` over some panes, good until the next call; nil when the aggregates keep so much beside
   /// their words that the whole window should not be held twice.
-  func table(of panes: [WindowPanes.Pane], bound: Int) throws(MillraceError) -> AggregateTable? {
+  ///
+  /// - Parameter panes: by start. No pane before the first of them is in a later window.
+  func table(of panes: ArraySlice<WindowPanes.Pane>, bound: Int) throws(MillraceError) -> AggregateTable? {
     let table: AggregateTable
     if let known = self.table { table = known } else { table = try AggregateTable(layout) }
     self.table = table
     if table.combining == .stores { return nil }
     table.grow(to: bound)
-    if table.combining == .addition {
-      let (wanted, known) = (Set(panes.map(\.start)), Set(covered.map(\.start)))
-      for pane in covered where !wanted.contains(pane.start) { add(pane, to: table, subtract: true) }
-      for pane in panes where !known.contains(pane.start) { add(pane, to: table, subtract: false) }
-    } else {
-      try forEachChunk(of: bound) { ids throws(MillraceError) in
-        table.clear(ids)
-        for pane in panes where pane.isDense {
-          pane.table.grow(to: bound)
-          try table.merge(ids, from: pane.table, ids)
-        }
-      }
-      for pane in panes where !pane.isDense { try table.merge(pane.ids, from: pane.table, pane.ownGroups) }
+    if let first = panes.first { drop(before: first.start) }
+    if isStale {
+      try forEachChunk(of: table.bound) { ids throws(MillraceError) in table.clear(ids) }
+      for pane in covered { pane.isCovered = false }
+      covered.removeAll(keepingCapacity: true)
+      isStale = false
     }
-    covered = panes
+    // Those that enter stand at the end, but for a few that have changed.
+    var missing = panes.count - covered.count
+    var entering: [WindowPanes.Pane] = []
+    for pane in panes.reversed() {
+      if missing == 0 { break }
+      if pane.isCovered { continue }
+      entering.append(pane)
+      missing -= 1
+    }
+    for pane in entering.reversed() {
+      try enter(pane, table, bound)
+      pane.isCovered = true
+      covered.append(pane)
+    }
     return table
+  }
+
+  private func enter(_ pane: WindowPanes.Pane, _ table: AggregateTable, _ bound: Int) throws(MillraceError) {
+    if table.combining == .addition {
+      add(pane, to: table, subtract: false)
+    } else if pane.isDense && pane.ids.count * 4 > bound {
+      pane.table.grow(to: bound)
+      try forEachChunk(of: bound) { ids throws(MillraceError) in try table.merge(ids, from: pane.table, ids) }
+    } else {
+      try table.merge(pane.ids, from: pane.table, pane.ownGroups)
+    }
   }
 
   private func add(_ pane: WindowPanes.Pane, to table: AggregateTable, subtract: Bool) {
@@ -59,16 +80,22 @@ final class MergedPanes {
 
   /// Panes before `start` are about to go.
   func drop(before start: Int64) {
-    if let table, table.combining == .addition {
-      for pane in covered where pane.start < start { add(pane, to: table, subtract: true) }
+    covered.removeAll { pane in
+      guard pane.start < start else { return false }
+      leave(pane)
+      return true
     }
-    covered.removeAll { $0.start < start }
   }
 
   /// A pane takes in more rows.
   func willChange(_ pane: WindowPanes.Pane) {
-    guard !covered.isEmpty, let place = covered.firstIndex(where: { $0 === pane }) else { return }
-    if let table, table.combining == .addition { add(pane, to: table, subtract: true) }
+    guard pane.isCovered, let place = covered.firstIndex(where: { $0 === pane }) else { return }
+    leave(pane)
     covered.remove(at: place)
+  }
+
+  private func leave(_ pane: WindowPanes.Pane) {
+    pane.isCovered = false
+    if let table, table.combining == .addition { add(pane, to: table, subtract: true) } else { isStale = true }
   }
 }

@@ -3,7 +3,7 @@ import MillraceExpressions
 import MillracePlan
 import MillraceTypes
 
-/// GROUP BY keys and window of TUMBLE or HOP, by panes: each row goes into one pane's partial aggregates, and a window merges its
+/// GROUP BY keys and window of TUMBLE, HOP or CUMULATE, by panes: each row goes into one pane's partial aggregates, and a window merges its
 /// panes when the watermark passes its end.
 ///
 /// Each window is emitted once, its keys in canonical order. An emitted row's event time is the window's end minus one
@@ -130,8 +130,9 @@ public final class WindowAggregateOperator: Operator {
       guard end <= bound else { break }
       try emit(windowEnd: end, into: &output)
       firedThrough = end
-      merged.drop(before: end &+ grid.slide &- grid.size)
-      panes.drop(before: end &+ grid.slide &- grid.size)
+      let kept = grid.start(ofEnd: grid.nextEnd(after: end))
+      merged.drop(before: kept)
+      panes.drop(before: kept)
     }
     if watermark == .end { return .end }
     let next = grid.nextEnd(after: bound)
@@ -140,8 +141,8 @@ public final class WindowAggregateOperator: Operator {
   }
 
   private func emit(windowEnd end: Int64, into output: inout OperatorOutput) throws(MillraceError) {
-    let start = end &- grid.size
-    let parts = panes.panes.filter { $0.start >= start && $0.start < end }
+    let start = grid.start(ofEnd: end)
+    let parts = panes.panes(from: start, to: end)
     guard let only = parts.first else { return }
     let whole: AggregateTable?
     if parts.count == 1 && only.isDense {
@@ -177,7 +178,7 @@ public final class WindowAggregateOperator: Operator {
 
   /// Emits a window whose panes are merged a chunk of keys at a time.
   private func emitMerging(
-    _ parts: [WindowPanes.Pane], _ start: Int64, _ end: Int64, into output: inout OperatorOutput
+    _ parts: ArraySlice<WindowPanes.Pane>, _ start: Int64, _ end: Int64, into output: inout OperatorOutput
   ) throws(MillraceError) {
     let table: AggregateTable
     if let known = chunkTable { table = known } else { table = try AggregateTable(layout) }

@@ -3,16 +3,23 @@ import MillraceExpressions
 import MillracePlan
 import MillraceTypes
 
-/// The windows of TUMBLE and HOP on the time line, in microseconds, and the panes that they share.
+/// The windows of TUMBLE, HOP and CUMULATE on the time line, in microseconds, and the panes that they share.
 struct WindowGrid {
+  /// Of CUMULATE that of the longest windows.
   let size: Int64
+  /// From one window's end to the next one's.
   let slide: Int64
   let offset: Int64
   /// Every window is a run of whole panes.
   let pane: Int64
+  /// Windows begin where the longest ones do.
+  let isCumulating: Bool
 
   init(_ kind: WindowTable.Kind) throws(MillraceError) {
+    if case .cumulate = kind { isCumulating = true } else { isCumulating = false }
     switch kind {
+    case .cumulate(let step, let size, let start): (self.size, slide, offset) = (size, step, size > 0 ? start % size : 0)
+    case .session: throw MillraceError(.invalidSQL, "sessions have no common grid of windows")
     case .tumble(let size, let start): (self.size, slide, offset) = (size, size, size > 0 ? start % size : 0)
     case .hop(let slide, let size, let start): (self.size, self.slide, offset) = (size, slide, slide > 0 ? start % slide : 0)
     }
@@ -22,6 +29,7 @@ struct WindowGrid {
     var (a, b) = (size, slide)
     while b != 0 { (a, b) = (b, a % b) }
     pane = a
+    if isCumulating && a != slide { throw MillraceError(.invalidSQL, "the size of CUMULATE must be a multiple of its step") }
   }
 
   /// The latest multiple of `step` (from the offset) that is not after `time`; right for times before 1970 as well.
@@ -39,9 +47,13 @@ struct WindowGrid {
 
   /// The first window end after `time`.
   func nextEnd(after time: Int64) -> Int64 {
+    if isCumulating { return floor(time, slide) &+ slide }
     let start = floor(time &- size, slide)
     return start &+ slide &+ size
   }
+
+  /// The start of the window that ends at `end`.
+  func start(ofEnd end: Int64) -> Int64 { isCumulating ? floor(end &- slide, size) : end &- size }
 
   /// Whether any window holds the pane.
   func holds(pane start: Int64) -> Bool { slide <= size || start &- lastWindowStart(start) < size }
@@ -52,6 +64,13 @@ struct WindowGrid {
   }
 
   static func column(_ micros: [Int64], type: DataType) -> Column { .int64s(micros.map { ticks($0, type) }, type: type) }
+
+  /// window_start, window_end and window_time of rows, as three fields have them.
+  static func columns(_ starts: [Int64], _ ends: [Int64], _ fields: ArraySlice<Field>) -> [Column] {
+    zip(fields, [starts, ends, ends.map { $0 &- WindowAggregateOperator.endToTimeMicros }]).map { field, instants in
+      column(instants, type: field.type)
+    }
+  }
 
   /// Microseconds in the unit of a timestamp type, rounded down.
   @inline(__always) private static func ticks(_ micros: Int64, _ type: DataType) -> Int64 {

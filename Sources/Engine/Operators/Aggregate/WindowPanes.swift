@@ -13,6 +13,8 @@ final class WindowPanes {
     fileprivate(set) var ids: [Int32] = []
     /// Group by id; nil in a dense pane.
     fileprivate var locals: IntegerKeyTable?
+    /// Its rows are in the table of the latest window.
+    var isCovered = false
 
     init(start: Int64, table: AggregateTable, isDense: Bool) {
       self.start = start
@@ -66,7 +68,7 @@ final class WindowPanes {
 
   func pane(at start: Int64) throws(MillraceError) -> Pane {
     if let last = panes.last, last.start == start { return last }
-    let place = panes.firstIndex { $0.start >= start } ?? panes.count
+    let place = place(of: start)
     if place < panes.count && panes[place].start == start { return panes[place] }
     let bound = index.idBound
     // A new pane is likely to be as full as the latest one.
@@ -82,6 +84,19 @@ final class WindowPanes {
     panes.insert(pane, at: place)
     return pane
   }
+
+  /// The first pane that does not begin before `start`.
+  private func place(of start: Int64) -> Int {
+    var (low, high) = (0, panes.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if panes[middle].start < start { low = middle + 1 } else { high = middle }
+    }
+    return low
+  }
+
+  /// The panes that begin in a stretch of time, its end left out.
+  func panes(from start: Int64, to end: Int64) -> ArraySlice<Pane> { panes[place(of: start)..<place(of: end)] }
 
   /// Takes rows of one pane; row i has key `ids[i]` of `index`.
   func update(
@@ -165,6 +180,7 @@ final class WindowPanes {
       }
       panes.removeFirst()
       guard first.isDense else { continue }
+      first.isCovered = false
       first.table.reset(first.ids)
       first.ids.removeAll(keepingCapacity: true)
       spare = first
@@ -172,16 +188,16 @@ final class WindowPanes {
   }
 
   /// The keys with rows in any of some panes, in canonical order; also some others where the panes are full.
-  func sortedIDs(in parts: [Pane]) -> [Int32] {
+  func sortedIDs(in parts: ArraySlice<Pane>) -> [Int32] {
     let total = parts.reduce(0) { $0 + $1.ids.count }
     guard total * 4 < index.count else { return sortedIDs() }
-    if parts.count == 1 { return index.sorted(parts[0].ids) }
+    if parts.count == 1 { return index.sorted(parts.flatMap(\.ids)) }
     var known: Set<Int32> = []
     return index.sorted(parts.flatMap(\.ids).filter { known.insert($0).inserted })
   }
 
   /// The states of some keys over some panes, put together in groups 0, 1, 2... of `target`, key by key.
-  func merge(_ ids: [Int32], of parts: [Pane], into target: AggregateTable) throws(MillraceError) {
+  func merge(_ ids: [Int32], of parts: ArraySlice<Pane>, into target: AggregateTable) throws(MillraceError) {
     for part in parts {
       var targets: [Int32] = []
       var sources: [Int32] = []

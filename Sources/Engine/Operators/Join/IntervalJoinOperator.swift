@@ -52,7 +52,7 @@ public final class IntervalJoinOperator: Operator {
   private static func offsets(_ plan: LogicalPlan, _ column: Int) -> (min: Int64, max: Int64) {
     switch plan.timeAttribute(of: column) {
     case .exact(let offset): (offset, offset)
-    case .bounded(let lag): (0, lag)
+    case .bounded(let lead, let lag): (0 &- lead, lag)
     case nil: (0, 0)
     }
   }

@@ -2,9 +2,11 @@ import MillraceColumns
 import MillracePlan
 import MillraceTypes
 
-/// TUMBLE and HOP as table functions: each row once for every window that holds it, with the window's columns added. Stateless.
+/// TUMBLE, HOP and CUMULATE as table functions: each row once for every window that holds it, with the window's columns added.
+/// Stateless.
 ///
-/// Windows of one row come earliest first. With HOP the window's start is added to the row's order, so that order stays total.
+/// Windows of one row come earliest first. Where a row may be in several, the window's end is added to its order, so that order
+/// stays total.
 public final class WindowAssignOperator: Operator {
   private let grid: WindowGrid
   private let schema: Schema
@@ -22,37 +24,33 @@ public final class WindowAssignOperator: Operator {
     let micros = try WindowGrid.micros(batch.columns[timeColumn], schema.fields[timeColumn].name)
     let times = micros.pointer(Int64.self)
     var rows: [Int32] = []
-    var starts: [Int64] = []
+    var ends: [Int64] = []
     for row in 0..<batch.rowCount {
-      var start = grid.nextEnd(after: times[row]) &- grid.size
-      while start <= times[row] {
+      var end = grid.nextEnd(after: times[row])
+      while grid.start(ofEnd: end) <= times[row] {
         rows.append(Int32(truncatingIfNeeded: row))
-        starts.append(start)
-        start &+= grid.slide
+        ends.append(end)
+        end &+= grid.slide
         // A long window of a short slide makes very many rows of one.
         if rows.count >= max(context.batchRows, 1) {
-          output.emit(assigned(batch, rows, starts))
+          output.emit(assigned(batch, rows, ends))
           rows.removeAll(keepingCapacity: true)
-          starts.removeAll(keepingCapacity: true)
+          ends.removeAll(keepingCapacity: true)
         }
       }
     }
     withExtendedLifetime(micros) {}
-    if !rows.isEmpty { output.emit(assigned(batch, rows, starts)) }
+    if !rows.isEmpty { output.emit(assigned(batch, rows, ends)) }
   }
 
-  private func assigned(_ batch: Batch, _ rows: [Int32], _ starts: [Int64]) -> Batch {
+  private func assigned(_ batch: Batch, _ rows: [Int32], _ ends: [Int64]) -> Batch {
     var result = batch.take(rows: rows)
     if grid.slide < grid.size, let order = result.order {
-      let suffix = KeyEncoder.encode([.int64s(starts)], rowCount: rows.count)
+      let suffix = KeyEncoder.encode([.int64s(ends)], rowCount: rows.count)
       result.order = .joiningBytes(order, suffix)
     }
-    let added = schema.fields.suffix(3)
-    let ends = starts.map { $0 &+ grid.size }
-    let columns = zip(added, [starts, ends, ends.map { $0 &- WindowAggregateOperator.endToTimeMicros }]).map { field, instants in
-      WindowGrid.column(instants, type: field.type)
-    }
-    return result.replacing(schema: schema, columns: result.columns + columns)
+    return result.replacing(
+      schema: schema, columns: result.columns + WindowGrid.columns(ends.map(grid.start), ends, schema.fields.suffix(3)))
   }
 }
 

@@ -185,7 +185,8 @@ public final class KeyIndex {
     return out
   }
 
-  private func precedes(_ a: Int32, _ b: Int32) -> Bool {
+  /// Whether one id comes before another in canonical order.
+  func precedes(_ a: Int32, _ b: Int32) -> Bool {
     switch storage {
     case .integer(let table):
       if a == table.nullID || b == table.nullID { return a == table.nullID && b != table.nullID }

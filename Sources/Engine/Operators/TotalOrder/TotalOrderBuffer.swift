@@ -241,6 +241,20 @@ struct RowOrder {
 }
 
 extension Batch {
+  /// The rows by event time, order bytes and, where those tie, values. Rows without event time or order stay as they are.
+  func inTotalOrder() -> Batch {
+    guard let times = eventTimes?.pointer(Int64.self), let order else { return self }
+    return withExtendedLifetime(self) {
+      let comparator = RowOrder(times: times, order: order)
+      if comparator.isSorted(self) { return self }
+      let rows = (0..<Int32(truncatingIfNeeded: rowCount)).sorted { a, b in
+        let comparison = comparator.compare(Int(a), Int(b), self)
+        return comparison < 0 || (comparison == 0 && a < b)
+      }
+      return take(rows: rows)
+    }
+  }
+
   /// Compares two rows by their visible values in canonical encoding. For ties only: it allocates.
   fileprivate func compareValues(_ a: Int, _ b: Int) -> Int {
     var (x, y): ([UInt8], [UInt8]) = ([], [])

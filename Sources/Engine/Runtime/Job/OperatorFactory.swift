@@ -16,9 +16,12 @@ enum OperatorFactory {
         clock: context.clock)
     case .union: return UnionOperator(schema: node.schema)
     case .windowAggregate(let spec): return try WindowAggregateOperator(spec, inputSchema: inputSchemas[0], context: context)
+    case .sessionAggregate(let spec): return try SessionAggregateOperator(spec, inputSchema: inputSchemas[0], context: context)
+    case .attachedAggregate(let spec): return try AttachedAggregateOperator(spec, inputSchema: inputSchemas[0], context: context)
     case .groupAggregate(let aggregate):
       return try GroupAggregateOperator(aggregate, context: context, emission: emission)
     case .windowAssign(let window): return try WindowAssignOperator(window, context: context)
+    case .sessionAssign(let window): return try SessionAssignOperator(window, context: context)
     case .over(let over): return try OverOperator(over, context: context)
     case .rank(let rank): return try RankOperator(rank, context: context, emission: emission)
     case .hashJoin(let join):

@@ -6,8 +6,8 @@ import MillraceTypes
 public enum TimeAttribute: Sendable, Hashable {
   /// event time = column + offset, in microseconds, for every row. 0 for the table's own event-time column.
   case exact(offsetMicros: Int64)
-  /// 0 <= event time - column <= lag: the columns of an interval join.
-  case bounded(lagMicros: Int64)
+  /// -lead <= event time - column <= lag: the columns of an interval join, window_time of rows in windows.
+  case bounded(leadMicros: Int64, lagMicros: Int64)
 }
 
 extension LogicalPlan {
@@ -31,9 +31,8 @@ extension LogicalPlan {
       return .exact(offsetMicros: offset - shift)
     case .aggregate(let n):
       // The window_time key of a window aggregate is the event time of its rows.
-      guard column < n.keys.count, let window = n.windowInput, case .column(let source) = n.keys[column].kind else { return nil }
-      return source == window.schema.count - 1 ? .exact(offsetMicros: 0) : nil
-    case .window(let n): return column < n.input.schema.count ? n.input.timeAttribute(of: column) : nil
+      return n.window?.times.contains(column) ?? false ? .exact(offsetMicros: 0) : nil
+    case .window(let n): return n.timeAttribute(of: column)
     case .over(let n): return column < n.input.schema.count ? n.input.timeAttribute(of: column) : nil
     case .rank(let n): return column < n.input.schema.count && n.onlyInserts ? n.input.timeAttribute(of: column) : nil
     case .predict(let n): return column < n.input.schema.count ? n.input.timeAttribute(of: column) : nil
@@ -43,9 +42,11 @@ extension LogicalPlan {
       return .exact(offsetMicros: offset + n.shiftMicros)
     case .join(let n):
       guard let interval = n.interval else { return nil }
-      if column == interval.leftTime { return .bounded(lagMicros: max(0, interval.upperMicros)) }
+      if column == interval.leftTime { return .bounded(leadMicros: 0, lagMicros: max(0, interval.upperMicros)) }
       // Unmatched left rows have no time on the right.
-      if column == n.left.schema.count + interval.rightTime, n.kind == .inner { return .bounded(lagMicros: max(0, -interval.lowerMicros)) }
+      if column == n.left.schema.count + interval.rightTime, n.kind == .inner {
+        return .bounded(leadMicros: 0, lagMicros: max(0, -interval.lowerMicros))
+      }
       return nil
     }
   }
@@ -55,7 +56,7 @@ extension LogicalPlan {
     switch self {
     case .scan(let n): n.table.watermark != nil
     case .values, .sort: false
-    case .aggregate(let n): n.windowInput != nil
+    case .aggregate(let n): n.window != nil
     case .join(let n): n.interval != nil
     case .union(let n): n.inputs.allSatisfy(\.hasEventTime)
     case .rank(let n): n.onlyInserts
@@ -66,7 +67,7 @@ extension LogicalPlan {
   /// Whether rows may be retracted.
   public var isUpdating: Bool {
     switch self {
-    case .aggregate(let n): n.windowInput == nil || n.input.isUpdating
+    case .aggregate(let n): n.window == nil || n.input.isUpdating
     case .rank(let n): !n.onlyInserts
     case .join(let n) where n.interval == nil && ![.inner, .semi].contains(n.kind): true
     default: inputs.contains(where: \.isUpdating)
@@ -84,15 +85,26 @@ extension LogicalPlan {
   }
 }
 
-extension Aggregate {
-  /// The window table below, when both window_start and window_end are among the keys: such an aggregate emits each window once.
-  ///
-  /// The binder puts the aggregate right on top of the window table; keys and arguments refer to its columns.
-  public var windowInput: WindowTable? {
-    guard case .window(let window) = input else { return nil }
-    let width = window.input.schema.count
-    let columns = Set(keys.compactMap { key -> Int? in if case .column(let c) = key.kind { c } else { nil } })
-    return columns.contains(width) && columns.contains(width + 1) ? window : nil
+extension WindowTable {
+  /// How long after the start of its window a row may be, and so at most how long before the end.
+  var lengthMicros: Int64? {
+    switch kind {
+    case .tumble(let size, _), .hop(_, let size, _), .cumulate(_, let size, _): size
+    case .session: nil
+    }
+  }
+
+  func timeAttribute(of column: Int) -> TimeAttribute? {
+    let width = input.schema.count
+    guard let length = lengthMicros else { return column == width + 2 ? .exact(offsetMicros: 0) : nil }
+    if column < width { return input.timeAttribute(of: column) }
+    guard column == width + 2, let time = input.timeAttribute(of: timeColumn) else { return nil }
+    // A time of more digits than milliseconds may lie in the last millisecond of the window, behind window_time.
+    let beyond: Int64 = (input.schema.fields[timeColumn].type.timePrecision ?? 9) > 3 ? 999 : 0
+    switch time {
+    case .exact(let offset): return .bounded(leadMicros: length - offset, lagMicros: offset + beyond)
+    case .bounded(let lead, let lag): return .bounded(leadMicros: lead + length, lagMicros: lag + beyond)
+    }
   }
 }
 

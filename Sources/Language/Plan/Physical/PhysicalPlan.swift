@@ -49,8 +49,14 @@ public struct PhysicalPlan: Sendable, Hashable {
     /// Pane-based window aggregate; `keys` are the non-window keys over the input, `outputs` says where each output column
     /// comes from.
     case windowAggregate(WindowAggregateSpec)
+    /// As a window aggregate, over sessions of the rows with equal keys.
+    case sessionAggregate(WindowAggregateSpec)
+    /// Grouping of rows that say themselves which window they are in.
+    case attachedAggregate(AttachedAggregateSpec)
     case groupAggregate(Aggregate)
     case windowAssign(WindowTable)
+    /// SESSION as a table function: rows come out when their session is over.
+    case sessionAssign(WindowTable)
     case over(Over)
     case rank(Rank)
     case hashJoin(Join)
@@ -100,5 +106,32 @@ public struct WindowAggregateSpec: Sendable, Hashable {
     self.outputs = outputs
     self.schema = schema
     self.rank = rank
+  }
+}
+
+/// A grouping by the window that each row is in, as its columns say, and further keys.
+public struct AttachedAggregateSpec: Sendable, Hashable {
+  public var kind: WindowTable.Kind
+  /// Over the operator's input: the further keys, then the window's start and its end.
+  public var keys: [Expression]
+  public var aggregates: [AggregateCall]
+  /// `.key` is one of the further keys.
+  public var outputs: [WindowAggregateSpec.Output]
+  public var schema: Schema
+  /// Two bytes that begin the order key of emitted rows.
+  public var rank: [UInt8]
+  /// See `WindowAttribute.lagMicros`.
+  public var lagMicros: Int64
+  public init(
+    kind: WindowTable.Kind, keys: [Expression], aggregates: [AggregateCall], outputs: [WindowAggregateSpec.Output], schema: Schema,
+    rank: [UInt8], lagMicros: Int64
+  ) {
+    self.kind = kind
+    self.keys = keys
+    self.aggregates = aggregates
+    self.outputs = outputs
+    self.schema = schema
+    self.rank = rank
+    self.lagMicros = lagMicros
   }
 }

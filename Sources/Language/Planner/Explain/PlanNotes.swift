@@ -21,7 +21,7 @@ struct PlanNotes {
       var updates = node.inputs.contains { isUpdating[$0] }
       switch node.operation {
       case .scan(let scan) where scan.table.watermark == nil: tables = [scan.table.name]
-      case .aggregate where graph.windowInput(of: id) == nil: updates = true
+      case .aggregate(let aggregate) where aggregate.window == nil: updates = true
       case .join(let join) where join.interval == nil && ![.inner, .semi].contains(join.kind): updates = true
       case .rank: if case .rank(let rank) = plans[id] { updates = !rank.onlyInserts }
       // Sorts the rows that are left at the end.
@@ -49,9 +49,8 @@ struct PlanNotes {
   func ofNode(_ id: Int) -> [String] {
     switch graph.nodes[id].operation {
     case .scan(let scan): return Self.ofTable(scan.table)
-    case .aggregate:
-      guard let window = graph.windowInput(of: id) else { return ["updating"] }
-      return window.input.schema.count == 0 ? [] : ["event time: end of window"]
+    case .aggregate(let aggregate): return aggregate.window == nil ? ["updating"] : ["event time: end of window"]
+    case .window(let window): return window.kind.isSession ? ["event time: end of window"] : []
     case .asOf(let asOf):
       return asOf.shiftMicros == 0 ? [] : ["event time + \(Self.duration(asOf.shiftMicros)), before the events of that instant"]
     case .join(let join):

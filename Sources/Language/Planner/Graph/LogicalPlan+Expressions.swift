@@ -24,7 +24,10 @@ extension LogicalPlan {
       n.keys = n.keys.map(map)
       n.aggregates = n.aggregates.map { $0.mappingExpressions(map) }
       return .aggregate(n)
-    case .window, .union: return self
+    case .window(var n):
+      n.partitionKeys = n.partitionKeys.map(map)
+      return .window(n)
+    case .union: return self
     case .over(var n):
       n.partitionKeys = n.partitionKeys.map(map)
       for i in n.calls.indices { n.calls[i].call = n.calls[i].call.mappingExpressions(map) }

@@ -88,11 +88,10 @@ public struct PlanGraph: Sendable {
     return counts
   }
 
-  /// The window table that a grouping emits by (see `Aggregate.windowInput`), nil for any other node.
-  public func windowInput(of id: Int) -> WindowTable? { windowInput(nodes[id].operation, inputs: nodes[id].inputs) }
-
-  func windowInput(_ operation: LogicalPlan, inputs: [Int]) -> WindowTable? {
-    guard case .aggregate(var aggregate) = operation, case .window = nodes[inputs[0]].operation else { return nil }
+  /// The window table right below a grouping by its window (see `Aggregate.windowInput`), nil for any other node.
+  public func windowInput(of id: Int) -> WindowTable? {
+    let inputs = nodes[id].inputs
+    guard case .aggregate(var aggregate) = nodes[id].operation, case .window = nodes[inputs[0]].operation else { return nil }
     aggregate.input = nodes[inputs[0]].operation
     return aggregate.windowInput
   }

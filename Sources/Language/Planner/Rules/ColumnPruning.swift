@@ -60,7 +60,7 @@ struct ColumnNeeds {
     case .aggregate(let n):
       let kept = AggregatePruning.kept(n, needed: needed)
       return [kept.reduce(into: columns(n.keys)) { $0.formUnion(n.aggregates[$1].referencedColumns) }]
-    case .window(let n): return [passedOn.union([n.timeColumn])]
+    case .window(let n): return [passedOn.union([n.timeColumn]).union(columns(n.partitionKeys))]
     case .over(let n):
       let calls = n.calls.indices.filter { needed.contains(width + $0) }
       if calls.isEmpty { return [passedOn] }
@@ -239,6 +239,7 @@ private struct Pruning {
     case .window(var n):
       let input = narrowedInput(0, of: id)
       n.timeColumn = input.position(n.timeColumn)
+      n.partitionKeys = remap(n.partitionKeys, input)
       return Pruned(node: new.add(.window(n), inputs: [input.node]), columns: input.columns + (0..<3).map { width + $0 })
     case .over(var n):
       let calls = n.calls.indices.filter { needs.columns[id].contains(width + $0) }
@@ -274,19 +275,13 @@ private struct Pruning {
 
   private mutating func build(_ id: Int, _ aggregate: Aggregate) -> Pruned {
     var n = aggregate
-    let isWindowed = old.windowInput(of: id) != nil
-    var input = isWindowed ? pruned(old.nodes[id].inputs[0]) : narrowedInput(0, of: id)
+    // A grouping stays right on top of its window table.
+    let input = old.windowInput(of: id) != nil ? pruned(old.nodes[id].inputs[0]) : narrowedInput(0, of: id)
     let kept = AggregatePruning.kept(n, needed: needs.columns[id])
     let columns = Array(n.keys.indices) + kept.map { n.keys.count + $0 }
     n.keys = remap(aggregate.keys, input)
     n.aggregates = kept.map { remap(aggregate.aggregates[$0], input) }
     n.names = kept.map { aggregate.names[$0] }
-    if !isWindowed, new.windowInput(.aggregate(n), inputs: [input.node]) != nil {
-      // What kept the grouping from emitting by window is gone; it must not begin to.
-      let fields = new.schemas[input.node].fields
-      let project = Project(input: .standIn, expressions: fields.enumerated().map { .column($0, $1) }, names: fields.map(\.name))
-      input.node = new.add(.project(project), inputs: [input.node])
-    }
     return Pruned(node: new.add(.aggregate(n), inputs: [input.node]), columns: columns)
   }
 

@@ -4,7 +4,8 @@ import MillraceTypes
 
 /// Drops whole groups before aggregating them: conditions on group keys only.
 ///
-/// For a grouping that emits by window the filter goes below the window table as well, which has to stay right below it.
+/// For a grouping right on top of a window table the filter goes below that as well. Sessions are made of the rows that are there,
+/// so there it must drop the rows of whole partitions.
 struct FilterThroughAggregate: FilterPushdown {
   let name = "filter-through-aggregate"
 
@@ -16,12 +17,13 @@ struct FilterThroughAggregate: FilterPushdown {
     let node = rewriting.old.nodes[id]
     guard case .aggregate(let aggregate) = node.operation else { return nil }
     let window = rewriting.old.windowInput(of: id)
-    let windowWidth = window?.input.schema.count ?? .max
+    let allowed = window.map(FilterThroughWindow.columns)
     if window != nil, rewriting.isShared(node.inputs[0]) { return nil }
     let (movable, remaining) = conditions.partitioned { condition in
       let columns = condition.referencedColumns
       guard !columns.isEmpty, columns.allSatisfy({ $0 < aggregate.keys.count && !aggregate.keys[$0].canFail }) else { return false }
-      return columns.allSatisfy { aggregate.keys[$0].referencedColumns.allSatisfy { $0 < windowWidth } }
+      guard let allowed else { return true }
+      return columns.allSatisfy { aggregate.keys[$0].referencedColumns.isSubset(of: allowed) }
     }
     if movable.isEmpty { return nil }
     let below = movable.map { $0.substituting(aggregate.keys) }

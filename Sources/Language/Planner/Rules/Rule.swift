@@ -63,17 +63,8 @@ struct Rewriting {
   /// The same operation over the new nodes of its inputs.
   private mutating func copy(_ id: Int) -> Int {
     let node = old.nodes[id]
-    var inputs = node.inputs.map { self.node($0) }
-    // Whether a grouping emits by window is decided by what stands right below it, and must stay as it was.
-    if old.windowInput(of: id) == nil, new.windowInput(node.operation, inputs: inputs) != nil { inputs[0] = identity(over: inputs[0]) }
+    let inputs = node.inputs.map { self.node($0) }
     return new.add(node.operation, inputs: inputs)
-  }
-
-  private mutating func identity(over id: Int) -> Int {
-    let fields = new.schemas[id].fields
-    let project = Project(
-      input: .standIn, expressions: fields.enumerated().map { .column($0, $1) }, names: fields.map(\.name))
-    return new.add(.project(project), inputs: [id])
   }
 
   /// Whether more than one consumer reads an old node: moving something below it would compute it twice.

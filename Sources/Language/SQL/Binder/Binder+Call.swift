@@ -4,8 +4,8 @@ import MillracePlan
 import MillraceTypes
 
 extension Binder {
-  /// Group functions of Flink's old window syntax, replaced by table functions.
-  private static let legacyWindows: Set<String> = [
+  /// Group functions of Flink's old window syntax.
+  private static let windowFunctions: Set<String> = [
     "TUMBLE", "HOP", "SESSION", "TUMBLE_START", "TUMBLE_END", "TUMBLE_ROWTIME", "TUMBLE_PROCTIME", "HOP_START", "HOP_END", "HOP_ROWTIME",
     "HOP_PROCTIME", "SESSION_START", "SESSION_END", "SESSION_ROWTIME", "SESSION_PROCTIME",
   ]
@@ -22,11 +22,7 @@ extension Binder {
     if let function = Rank.Function(rawValue: name) { return try bindRanking(function, call, at: span, &scope) }
     if Self.rankings.contains(name) { throw unsupported(name, at: span) }
     if Self.otherAggregates.contains(name) { throw unsupported(name, at: span) }
-    if Self.legacyWindows.contains(name) {
-      throw unsupported(
-        "\(name) as a group function", at: span,
-        hint: "write FROM TABLE(TUMBLE(TABLE t, DESCRIPTOR(ts), INTERVAL '1' MINUTE)) and GROUP BY window_start, window_end")
-    }
+    if Self.windowFunctions.contains(name) { return try bindWindowProperty(call, at: span, &scope) }
     if registry.isAggregate(name) { return try bindAggregate(call, name, at: span, &scope) }
     if call.over != nil {
       if !registry.isScalar(name) { return try bindCall(call.name.text, call.arguments, at: call.name.span, &scope) }

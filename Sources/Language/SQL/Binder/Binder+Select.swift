@@ -34,6 +34,7 @@ extension Binder {
       scope: ExpressionScope(source?.columns ?? [], aggregates: .collected, plan: source?.plan))
     state.failed = failed
     for window in select.windows { state.scope.namedWindows[window.name.text] = window.window }
+    bindGroupWindow(select, &state)
     bindItems(select, &state)
     bindGroupKeys(select, &state)
     if let having = select.having { bindHaving(having, &state) }
@@ -44,6 +45,18 @@ extension Binder {
   }
 
   // MARK: Clauses
+
+  /// A window among the group keys, before anything that may ask for its bounds.
+  private mutating func bindGroupWindow(_ select: SQLSelect, _ state: inout SelectState) {
+    for key in select.groupBy ?? [] where Self.groupWindow(key) != nil {
+      do throws(BindStop) {
+        if let other = state.scope.groupWindow {
+          throw fail("the query is grouped by two windows, \(other.function) being the first", at: key.span, hint: "group in a subquery")
+        }
+        state.scope.groupWindow = try bindGroupWindow(key, state.scope, state.plan)
+      } catch { state.failed = true }
+    }
+  }
 
   private mutating func bindItems(_ select: SQLSelect, _ state: inout SelectState) {
     for (index, item) in select.items.enumerated() {
@@ -97,6 +110,10 @@ extension Binder {
 
   private mutating func bindGroupKeys(_ select: SQLSelect, _ state: inout SelectState) {
     for key in select.groupBy ?? [] {
+      if Self.groupWindow(key) != nil {
+        state.groupKeys += state.scope.groupWindow?.columns ?? []
+        continue
+      }
       do throws(BindStop) {
         var scope = state.scope
         scope.allowed = .refused("in GROUP BY")
@@ -258,8 +275,14 @@ extension Binder {
       }
     }
     if failed { throw BindStop() }
+    if var window = state.scope.groupWindow {
+      if window.table.kind.isSession { window.table.partitionKeys = keys.filter { !window.columns.contains($0) } }
+      state.plan = .window(window.table)
+    }
+    let fields = state.plan.schema.fields
     let names = (0..<keys.count).map { index -> String in
       if case .column(let column) = keys[index].kind, column < columns.count { return columns[column].name }
+      if case .column(let column) = keys[index].kind, column < fields.count { return fields[column].name }
       return "key$\(index)"
     }
     state.plan = aggregate(

@@ -8,19 +8,22 @@ extension Binder {
     switch call.name.text.uppercased() {
     case "TUMBLE": return try bindWindow(call, parameters: ["DATA", "TIMECOL", "SIZE", "OFFSET"], required: 3)
     case "HOP": return try bindWindow(call, parameters: ["DATA", "TIMECOL", "SLIDE", "SIZE", "OFFSET"], required: 4)
+    case "CUMULATE": return try bindWindow(call, parameters: ["DATA", "TIMECOL", "STEP", "SIZE", "OFFSET"], required: 4)
+    case "SESSION": return try bindWindow(call, parameters: ["DATA", "TIMECOL", "GAP"], required: 3)
     case "ML_PREDICT": return try bindPredict(call)
-    case "CUMULATE", "SESSION", "ML_EVALUATE", "VECTOR_SEARCH":
+    case "ML_EVALUATE", "VECTOR_SEARCH":
       throw unsupported(
-        "the table function \(call.name.text.uppercased())", at: call.name.span, hint: "there are TUMBLE, HOP and ML_PREDICT")
+        "the table function \(call.name.text.uppercased())", at: call.name.span,
+        hint: "there are TUMBLE, HOP, CUMULATE, SESSION and ML_PREDICT")
     default:
       throw fail(
         "no table function is named \(call.name.text)", at: call.name.span,
-        hint: didYouMean(call.name.text, among: ["TUMBLE", "HOP", "ML_PREDICT"]))
+        hint: didYouMean(call.name.text, among: ["TUMBLE", "HOP", "CUMULATE", "SESSION", "ML_PREDICT"]))
     }
   }
 
   /// Arguments by parameter, given in order or as `NAME => value`.
-  private mutating func arranged(
+  mutating func arranged(
     _ call: SQLTableCall, _ parameters: [String], required: Int
   ) throws(BindStop) -> [SQLTableArgument?] {
     var result: [SQLTableArgument?] = Array(repeating: nil, count: parameters.count)
@@ -47,30 +50,39 @@ extension Binder {
     return result
   }
 
-  /// The relation of a `TABLE t` or `(SELECT ...)` argument.
-  private mutating func bindInput(_ argument: SQLTableArgument?, _ function: String, at span: SourceSpan) throws(BindStop) -> BoundRelation
-  {
+  /// The relation of a `TABLE t` or `(SELECT ...)` argument, and what it is partitioned by.
+  mutating func bindInput(
+    _ argument: SQLTableArgument?, _ function: String, at span: SourceSpan, mayPartition: Bool = false
+  ) throws(BindStop) -> (relation: BoundRelation, partitionBy: [SQLExpression]) {
+    let (partitionBy, orderBy): ([SQLExpression], [SQLSortItem]) =
+      switch argument?.value {
+      case .table(_, let partitionBy, let orderBy)?, .query(_, let partitionBy, let orderBy)?: (partitionBy, orderBy)
+      default: ([], [])
+      }
+    if let key = orderBy.first?.expression {
+      throw unsupported("ORDER BY in \(function)", at: key.span, hint: "rows are taken in the order of their event time anyway")
+    }
+    if let key = partitionBy.first, !mayPartition {
+      throw fail(
+        "\(function) takes no PARTITION BY", at: key.span,
+        hint: function == "ML_PREDICT" ? nil : "its windows are the same for every key; name the key in GROUP BY")
+    }
     switch argument?.value {
-    case .table(let name, let partitionBy, let orderBy)?:
-      if let key = partitionBy.first ?? orderBy.first?.expression { throw unsupported("PARTITION BY in \(function)", at: key.span) }
-      return try bindNamed(name)
-    case .query(let query, let partitionBy, let orderBy)?:
-      if let key = partitionBy.first ?? orderBy.first?.expression { throw unsupported("PARTITION BY in \(function)", at: key.span) }
-      return try bind(query)
+    case .table(let name, _, _)?: return (try bindNamed(name), partitionBy)
+    case .query(let query, _, _)?: return (try bind(query), partitionBy)
     default:
       throw fail("the first argument of \(function) must be a table", at: argument?.span ?? span, hint: "write TABLE t or (SELECT ...)")
     }
   }
 
-  private mutating func descriptor(_ argument: SQLTableArgument?, _ function: String, at span: SourceSpan) throws(BindStop) -> [Identifier]
-  {
+  mutating func descriptor(_ argument: SQLTableArgument?, _ function: String, at span: SourceSpan) throws(BindStop) -> [Identifier] {
     guard case .descriptor(let names)? = argument?.value else {
       throw fail("\(function) names columns as DESCRIPTOR(...)", at: argument?.span ?? span, hint: "write DESCRIPTOR(column)")
     }
     return names
   }
 
-  private mutating func column(_ name: Identifier, _ relation: BoundRelation) throws(BindStop) -> Int {
+  mutating func column(_ name: Identifier, _ relation: BoundRelation) throws(BindStop) -> Int {
     let matches = relation.columns.indices.filter { relation.columns[$0].name == name.text }
     if matches.count == 1 { return matches[0] }
     if matches.count > 1 { throw fail("the column \(name.text) is ambiguous", at: name.span) }
@@ -80,67 +92,13 @@ extension Binder {
       hint: didYouMean(name.text, among: names) ?? "there is \(names.prefix(8).joined(separator: ", "))")
   }
 
-  // MARK: TUMBLE and HOP
-
-  private mutating func bindWindow(_ call: SQLTableCall, parameters: [String], required: Int) throws(BindStop) -> BoundRelation {
-    let function = call.name.text.uppercased()
-    let arguments = try arranged(call, parameters, required: required)
-    let input = try bindInput(arguments[0], function, at: call.span)
-    let names = try descriptor(arguments[1], function, at: call.span)
-    guard names.count == 1 else { throw fail("\(function) needs one event-time column", at: arguments[1]?.span ?? call.span) }
-    let time = try column(names[0], input)
-    // A column that trails event time by a known distance will do: its windows close that much later.
-    guard input.plan.timeAttribute(of: time) != nil else {
-      throw fail(
-        "\(function) needs an event-time column; \(names[0].text) is none", at: names[0].span,
-        hint: timeColumnHint(input.columns, input.plan))
-    }
-    var sizes: [Int64] = []
-    for place in 2..<parameters.count {
-      let isOffset = parameters[place] == "OFFSET"
-      guard let argument = arguments[place] else {
-        sizes.append(0)
-        continue
-      }
-      sizes.append(try micros(argument, function, mayBeZero: isOffset))
-    }
-    let kind: WindowTable.Kind
-    if function == "TUMBLE" {
-      kind = .tumble(sizeMicros: sizes[0], offsetMicros: sizes[1])
-    } else {
-      guard sizes[1] % sizes[0] == 0 else {
-        throw fail("the SIZE of HOP must be a multiple of its SLIDE", at: arguments[3]?.span ?? call.span)
-      }
-      kind = .hop(slideMicros: sizes[0], sizeMicros: sizes[1], offsetMicros: sizes[2])
-    }
-    let plan = LogicalPlan.window(WindowTable(input: input.plan, kind: kind, timeColumn: time))
-    return BoundRelation(plan, qualifier: nil, height: input.height + 1)
-  }
-
-  private mutating func micros(_ argument: SQLTableArgument, _ function: String, mayBeZero: Bool) throws(BindStop) -> Int64 {
-    guard case .expression(let expression) = argument.value else {
-      throw fail("\(function) needs an interval here", at: argument.span, hint: "write e.g. INTERVAL '10' MINUTE")
-    }
-    var scope = ExpressionScope([], aggregates: .refused("in \(function)"))
-    let bound = try bind(expression, &scope)
-    guard let millis = bound.intervalMillisLiteral else {
-      throw fail(
-        "\(function) needs a constant interval of days to seconds, not \(bound.type)", at: argument.span,
-        hint: "write e.g. INTERVAL '10' MINUTE")
-    }
-    let (micros, overflow) = millis.multipliedReportingOverflow(by: 1_000)
-    if overflow { throw fail("this interval is too long", at: argument.span) }
-    if !mayBeZero, micros <= 0 { throw fail("this interval must be longer than zero", at: argument.span) }
-    return micros
-  }
-
   // MARK: ML_PREDICT
 
   /// `ML_PREDICT(TABLE t, MODEL m, DESCRIPTOR(columns))`: the columns go to the model's inputs in order.
   private mutating func bindPredict(_ call: SQLTableCall) throws(BindStop) -> BoundRelation {
     let arguments = try arranged(call, ["INPUT", "MODEL", "ARGS", "CONFIG"], required: 3)
     if let config = arguments[3] { throw unsupported("the options of ML_PREDICT", at: config.span, hint: "leave them out") }
-    let input = try bindInput(arguments[0], "ML_PREDICT", at: call.span)
+    let input = try bindInput(arguments[0], "ML_PREDICT", at: call.span).relation
     guard case .model(let name)? = arguments[1]?.value else {
       throw fail("the second argument of ML_PREDICT must be a model", at: arguments[1]?.span ?? call.span, hint: "write MODEL m")
     }

@@ -71,6 +71,8 @@ struct ExpressionScope {
   var namedWindows: [String: SQLWindow] = [:]
   /// The relation below, for its time attributes; nil where none matters.
   var plan: LogicalPlan?
+  /// TUMBLE, HOP or SESSION of GROUP BY.
+  var groupWindow: GroupWindow?
   /// Places where columns were named, for errors found later.
   var uses: [(column: Int, span: SourceSpan)] = []
 

@@ -24,8 +24,13 @@ extension Binder {
     }
     let windowColumns = Set(keys.compactMap { key -> Int? in if case .column(let c) = key.kind { c } else { nil } })
     guard windowColumns.contains(width), windowColumns.contains(width + 1) else { return .aggregate(node) }
-    var result = node
+    var (result, window) = (node, source.window)
     result.keys = keys
+    // Sessions are made of the rows that are there: only what drops all rows of a key may go below them.
+    let partition = Set(window.partitionKeys.compactMap { key -> Int? in if case .column(let c) = key.kind { c } else { nil } })
+    func mayGoBelow(_ columns: Set<Int>) -> Bool {
+      window.kind.isSession ? columns.isSubset(of: partition) : columns.allSatisfy { $0 < width }
+    }
     for index in result.aggregates.indices {
       var arguments: [Expression] = []
       for argument in result.aggregates[index].arguments {
@@ -42,7 +47,7 @@ extension Binder {
     var below: [Expression] = []
     var above: [Expression] = []
     for predicate in source.predicates.flatMap(\.conjuncts) {
-      if predicate.referencedColumns.allSatisfy({ $0 < width }) {
+      if mayGoBelow(predicate.referencedColumns) {
         below.append(predicate)
       } else {
         let positions = predicate.referencedColumns.sorted().map { column in
@@ -53,10 +58,10 @@ extension Binder {
         above.append(predicate.mappingColumns { map[$0] ?? $0 })
       }
     }
-    var window = source.window
     if !below.isEmpty { window.input = .filter(Filter(input: window.input, predicate: .conjunction(below))) }
-    result.input = .window(window)
-    let plan = LogicalPlan.aggregate(result)
+    let plan = LogicalPlan.aggregate(
+      Aggregate(
+        input: .window(window), keys: result.keys, keyNames: result.keyNames, aggregates: result.aggregates, names: result.names))
     return above.isEmpty ? plan : .filter(Filter(input: plan, predicate: .conjunction(above)))
   }
 
