@@ -33,7 +33,7 @@ let package = Package(
       name: "MillraceEngine",
       targets: [
         "MillraceTypes", "MillraceColumns", "MillraceEnvironment", "MillraceExpressions", "MillracePlan", "MillraceOperators",
-        "MillraceConnectors", "MillraceInference", "MillraceScoring", "CMillraceOnnx",
+        "MillraceConnectors", "MillraceInference", "MillraceScoring", "MillraceSystemEnvironment", "CMillraceOnnx",
       ]),
     .executable(name: "millrace", targets: ["millrace"]),
   ],

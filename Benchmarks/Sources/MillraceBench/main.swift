@@ -1,4 +1,5 @@
 import Foundation
+import MillraceSystemEnvironment
 
 // Prints one JSON object per line: the machine, then each benchmark. See `--help`.
 
@@ -8,6 +9,8 @@ func fail(_ text: String) -> Never {
   FileHandle.standardError.write(Data("bench: \(text)\n".utf8))
   exit(1)
 }
+
+SystemMemory.keepFreedBlocks()
 
 do {
   let options = try BenchmarkOptions(Array(CommandLine.arguments.dropFirst()))

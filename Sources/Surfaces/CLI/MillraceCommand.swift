@@ -13,10 +13,12 @@ struct MillraceCommand: ParsableCommand {
       """,
     version: MillraceVersion.text,
     subcommands: [
-      RunCommand.self, SQLCommand.self, ExplainPlanCommand.self, DemoCommand.self, TrustCommand.self, TrainCommand.self, ModelsCommand.self,
+      RunCommand.self, SQLCommand.self, ExplainPlanCommand.self, GenerateCommand.self, DemoCommand.self, TrustCommand.self,
+      TrainCommand.self, ModelsCommand.self,
     ])
 
   static func main() {
+    SystemMemory.keepFreedBlocks()
     let arguments = Array(CommandLine.arguments.dropFirst())
     let commands = configuration.subcommands.map { $0.configuration.commandName ?? "" }
     if let first = arguments.first, !first.hasPrefix("-"), first != "help", !commands.contains(first) {

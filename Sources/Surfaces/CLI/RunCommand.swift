@@ -8,10 +8,19 @@ struct RunCommand: ParsableCommand {
 
   @Argument(help: "The SQL file.")
   var file: String
+  @Option(help: "File for a line of JSON per job: rows read and late, checkpoints, greatest state, longest checkpoint.")
+  var report: String?
   @OptionGroup var job: JobOptions
 
   func run() throws {
-    try CommandRunner.run(job) { session in try session.run(file: file, output: .table, changelog: false) }
+    try CommandRunner.run(job) { session in
+      guard let report else { return try session.run(file: file, output: .table, changelog: false) }
+      var results: [JobResult] = []
+      session.finished = { results.append($0) }
+      try session.run(file: file, output: .table, changelog: false)
+      let lines = results.map { $0.json + "\n" }.joined()
+      try SystemEnvironment.real.files.writeDurably(Array(lines.utf8), to: report)
+    }
   }
 }
 

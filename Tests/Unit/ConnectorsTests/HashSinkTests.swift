@@ -77,7 +77,8 @@ import Testing
     }
     let found = try hash(rows)
     #expect(found.first == first && found.second == second && found.rowCount == 60)
-    #expect(try hash([[.int(1), .text(""), .null, .float(-0.0), .null, .null]]) == hash([[.int(1), .text(""), .null, .float(0), .null, .null]]))
+    #expect(
+      try hash([[.int(1), .text(""), .null, .float(-0.0), .null, .null]]) == hash([[.int(1), .text(""), .null, .float(0), .null, .null]]))
   }
 
   @Test func doesNotDependOnOrderCutsOrHistory() throws {
@@ -95,7 +96,8 @@ import Testing
       others.insert(try hash(changed).text)
     }
     #expect(others.count == 41)
-    #expect(try hash([[.int(1), .text("ab"), .null, .null, .null, .null]]) != hash([[.int(1), .text("ab\0"), .null, .null, .null, .null]]))
+    #expect(
+      try hash([[.int(1), .text("ab"), .null, .null, .null, .null]]) != hash([[.int(1), .text("ab\0"), .null, .null, .null, .null]]))
   }
 
   @Test func survivesARestoreAndWritesItsResult() throws {

@@ -125,7 +125,7 @@ import Testing
     for row in persons {
       #expect(text(row[3]).split(separator: " ").allSatisfy { $0.count == 4 && Int($0) != nil })
       #expect(text(row[2]).hasSuffix(".com") && text(row[2]).contains("@"))
-      #expect(NexmarkTexts.states.contains(text(row[5])) && NexmarkTexts.cities.contains(text(row[4])))
+      #expect(NexmarkTexts.states.contains { "\($0)" == text(row[5]) } && NexmarkTexts.cities.contains { "\($0)" == text(row[4]) })
     }
     let auctions = try values(table("auction", events: 50_000))
     let auctionBytes = auctions.reduce(0) { sum, row in sum + 48 + row.reduce(0) { $0 + text($1).utf8.count } }

@@ -44,7 +44,8 @@ struct NexmarkAuctions {
     let nameCount = Self.words(texts.words + Int(places >> 16 & 0xFFFF), 3 + Int(((lengths >> 32 & 0xFF) * 17) >> 8)) { start, count in
       name.append(row, start, count)
     }
-    let descriptionCount = Self.words(texts.words + Int(places >> 32 & 0xFFFF), 3 + Int(((lengths >> 40 & 0xFF) * 97) >> 8)) { start, count in
+    let descriptionCount = Self.words(texts.words + Int(places >> 32 & 0xFFFF), 3 + Int(((lengths >> 40 & 0xFF) * 97) >> 8)) {
+      start, count in
       description.append(row, start, count)
     }
     let length = NexmarkExtra(settings.auctionSize - 48 - nameCount - descriptionCount).length(lengths, 48)

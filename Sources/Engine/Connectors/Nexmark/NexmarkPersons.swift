@@ -29,11 +29,18 @@ struct NexmarkPersons {
     let lengths = NexmarkRandom.word(random.key2, event.number)
     id.set(row, event.lastPerson(settings) + NexmarkSettings.firstPerson)
     time.set(row, event.millis)
-    func choice(_ list: [String], _ shift: UInt64) -> String { list[Int(NexmarkRandom.short(choices, shift, UInt64(list.count)))] }
+    func choice(_ list: [StaticString], _ shift: UInt64) -> StaticString {
+      list[Int(NexmarkRandom.short(choices, shift, UInt64(list.count)))]
+    }
     let before = name.end + email.end + card.end + city.end + state.end
-    name.append(row, choice(NexmarkTexts.firstNames, 0) + " " + choice(NexmarkTexts.lastNames, 16))
-    city.append(row, choice(NexmarkTexts.cities, 32))
-    state.append(row, choice(NexmarkTexts.states, 48))
+    name.append(choice(NexmarkTexts.firstNames, 0))
+    name.append(" ")
+    name.append(choice(NexmarkTexts.lastNames, 16))
+    name.close(row, 0)
+    city.append(choice(NexmarkTexts.cities, 32))
+    city.close(row, 0)
+    state.append(choice(NexmarkTexts.states, 48))
+    state.close(row, 0)
 
     let local = 3 + Int(((lengths & 0xFF) * 4) >> 8)
     let domain = 3 + Int(((lengths >> 8 & 0xFF) * 2) >> 8)
@@ -41,7 +48,7 @@ struct NexmarkPersons {
     Self.letters(address, local, NexmarkRandom.word(random.key3, event.number))
     address[local] = 64
     Self.letters(address + local + 1, domain, NexmarkRandom.word(random.key4, event.number))
-    for (i, byte) in ".com".utf8.enumerated() { address[local + 1 + domain + i] = byte }
+    (address + local + 1 + domain).update(from: (".com" as StaticString).utf8Start, count: 4)
     email.close(row, local + 1 + domain + 4)
 
     let number = card.target.assumingMemoryBound(to: UInt8.self)

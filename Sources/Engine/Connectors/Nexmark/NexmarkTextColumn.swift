@@ -41,9 +41,10 @@ struct NexmarkTextColumn {
     close(row, count)
   }
 
-  mutating func append(_ row: Int, _ text: String) {
-    var text = text
-    text.withUTF8 { if let base = $0.baseAddress { append(row, base, $0.count) } }
+  /// A part of the text of the next row.
+  mutating func append(_ part: StaticString) {
+    target.copyMemory(from: part.utf8Start, byteCount: part.utf8CodeUnitCount)
+    end &+= part.utf8CodeUnitCount
   }
 
   func column(_ count: Int) -> Column {

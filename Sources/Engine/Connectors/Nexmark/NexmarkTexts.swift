@@ -3,6 +3,7 @@
 /// - `letters`: what `extra` is cut from, bytes from 25 below to 25 above `a`.
 /// - `words`: what item names and descriptions are cut from: small letters and, one in thirteen, spaces, never three in a row.
 /// - `channels`: 10,000 channels and 4 hot ones, 32 bytes each: the variable parts of url and channel name (`Entry`).
+/// - `names`: the first eight bytes of channel names: of the hot ones, then of all others.
 final class NexmarkTexts: Sendable {
   static let poolBytes = 1 << 16
   static let longestExtra = 8192
@@ -28,6 +29,9 @@ final class NexmarkTexts: Sendable {
   var words: UnsafePointer<UInt8> { letters + Self.poolBytes + Self.longestExtra }
   var channels: UnsafePointer<UInt8> { letters + 2 * (Self.poolBytes + Self.longestExtra) }
 
+  var names: UnsafeRawPointer { UnsafeRawPointer(channels + Self.channelBytes) }
+  private static let channelBytes = (Int(channelCount) + hotChannels.count) * Entry.width
+
   private final class Block: @unchecked Sendable {  // guard: written by NexmarkTexts.init alone, before anybody else sees it
     let base: UnsafeMutablePointer<UInt8>
     init(_ count: Int) {
@@ -39,7 +43,7 @@ final class NexmarkTexts: Sendable {
 
   init(seed: UInt64) {
     let poolSize = Self.poolBytes + Self.longestExtra
-    let block = Block(2 * poolSize + (Int(Self.channelCount) + Self.hotChannels.count) * Entry.width + 64)
+    let block = Block(2 * poolSize + Self.channelBytes + (Self.hotChannels.count + 1) * 8 + 64)
     func bits(_ purpose: UInt64, _ number: Int) -> UInt64 {
       NexmarkRandom.word(NexmarkRandom.mix(seed ^ purpose), Int64(number))
     }
@@ -53,6 +57,9 @@ final class NexmarkTexts: Sendable {
     let channels = words + poolSize
     for i in 0..<Int(Self.channelCount) + Self.hotChannels.count {
       Self.fill(channels + i * Entry.width, i, bits(3, i), bits(4, i))
+    }
+    for (i, name) in (Self.hotChannels + ["channel-"]).enumerated() {
+      for (j, byte) in name.utf8.prefix(8).enumerated() { channels[Self.channelBytes + i * 8 + j] = byte }
     }
     memory = block
   }
@@ -98,10 +105,10 @@ final class NexmarkTexts: Sendable {
     return result
   }
 
-  static let states = ["AZ", "CA", "ID", "OR", "WA", "WY"]
-  static let cities = [
+  static let states: [StaticString] = ["AZ", "CA", "ID", "OR", "WA", "WY"]
+  static let cities: [StaticString] = [
     "Phoenix", "Los Angeles", "San Francisco", "Boise", "Portland", "Bend", "Redmond", "Seattle", "Kent", "Cheyenne",
   ]
-  static let firstNames = ["Peter", "Paul", "Luke", "John", "Saul", "Vicky", "Kate", "Julie", "Sarah", "Deiter", "Walter"]
-  static let lastNames = ["Shultz", "Abrams", "Spencer", "White", "Bartels", "Walton", "Smith", "Jones", "Noris"]
+  static let firstNames: [StaticString] = ["Peter", "Paul", "Luke", "John", "Saul", "Vicky", "Kate", "Julie", "Sarah", "Deiter", "Walter"]
+  static let lastNames: [StaticString] = ["Shultz", "Abrams", "Spencer", "White", "Bartels", "Walton", "Smith", "Jones", "Noris"]
 }

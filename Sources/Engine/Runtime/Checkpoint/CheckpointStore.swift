@@ -21,7 +21,10 @@ public struct CheckpointStore: Sendable {
   }
 
   /// Writes a checkpoint; when this returns it survives a crash. Then drops the ones that are no longer kept.
-  public func save(_ data: CheckpointData) throws(MillraceError) {
+  ///
+  /// - Returns: the bytes of its state.
+  @discardableResult
+  public func save(_ data: CheckpointData) throws(MillraceError) -> Int64 {
     let folder = folder(data.id)
     try files.makeFolder(folder)
     let state = data.encoded()
@@ -31,6 +34,7 @@ public struct CheckpointStore: Sendable {
     try files.syncFolder(directory)
     let all = try completeIDs()
     for old in all.dropLast(max(1, retained)) { try remove(old) }
+    return Int64(state.count)
   }
 
   /// Ids of the checkpoints that have a manifest, ascending.

@@ -39,6 +39,10 @@ public struct JobResult: Sendable {
   /// Late rows that were left out, by source id.
   public var lateRows: [String: Int64] = [:]
   public var checkpointsCompleted = 0
+  /// Of the checkpoints that were written to a folder: the greatest state, and the longest time from asking for one to its being
+  /// durable.
+  public var stateBytesMax: Int64 = 0
+  public var checkpointMicrosMax: Int64 = 0
   public var restoredFrom: Int64?
   public init() {}
 }

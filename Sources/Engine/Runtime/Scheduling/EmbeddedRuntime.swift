@@ -87,7 +87,10 @@ public struct EmbeddedRuntime {
       if cancellation.isCancelled { throw MillraceError(.cancelled, "the job was stopped before its input ended") }
       for part in snapshots { pending?.add(part) }
       if let complete = pending, complete.isComplete {
-        try store?.save(complete.data)
+        if let store {
+          result.stateBytesMax = max(result.stateBytesMax, try store.save(complete.data))
+          result.checkpointMicrosMax = max(result.checkpointMicrosMax, clock.monotonicMicros - lastTrigger)
+        }
         lateRows = complete.data.lateRows
         control.state.withLock { $0.durable = complete.data.id }
         control.workerWakeUp.raise()

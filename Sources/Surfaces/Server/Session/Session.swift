@@ -23,6 +23,8 @@ public final class Session {
   private var jobs = 0
   /// Called while a job runs, with the rows read so far; nil shows progress on a terminal after two seconds.
   public var progress: EmbeddedRuntime.Progress?
+  /// Called with what each job of a script reported.
+  public var finished: ((JobResult) -> Void)?
 
   public init(
     environment: Environment, options: SessionOptions, cancellation: CancellationFlag = CancellationFlag(),
@@ -170,7 +172,7 @@ public final class Session {
     let console = environment.console
     let clock = environment.clock
     defer { if shown { console.write("\n", to: .error) } }
-    return try launcher(configuration).run(job, cancellation: cancellation) { [progress] rows in
+    let outcome = try launcher(configuration).run(job, cancellation: cancellation) { [progress] rows in
       if let progress {
         progress(rows)
         return
@@ -180,6 +182,8 @@ public final class Session {
       shown = true
       console.write("\r\(rows) rows read in \(Int(seconds)) s, \(Int(Double(rows) / seconds)) rows/s ", to: .error)
     }
+    finished?(outcome.result)
+    return outcome
   }
 
   // MARK: Settings

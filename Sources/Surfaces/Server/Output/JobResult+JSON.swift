@@ -1,0 +1,14 @@
+import MillraceRuntime
+
+extension JobResult {
+  /// One JSON object on one line; sizes in bytes, times in milliseconds.
+  public var json: String {
+    let late = lateRows.values.reduce(0, +)
+    let members: [(String, String)] = [
+      ("rows_read", "\(rowsRead)"), ("late_rows", "\(late)"), ("checkpoints", "\(checkpointsCompleted)"),
+      ("state_bytes_max", "\(stateBytesMax)"), ("checkpoint_ms_max", "\(checkpointMicrosMax / 1000)"),
+      ("restored_from", restoredFrom.map { "\($0)" } ?? "null"),
+    ]
+    return "{" + members.map { "\"\($0)\":\($1)" }.joined(separator: ",") + "}"
+  }
+}
