@@ -20,7 +20,8 @@ demo: build
 test: build
 	@SWIFT="$(SWIFT)" dev/test $(ARGS)
 
-# Live features against their backfill through kill -9 and restore; ARGS="--kill-all" kills in every configuration.
+# Live features against their backfill through kill -9 and restore; ARGS="--kill-all" kills in every configuration, ARGS="--verdicts"
+# also trains the demo's models and checks that no scored verdict is lost, doubled or changed by twenty kills.
 parity: build
 	@dev/parity $(ARGS)
 

@@ -52,7 +52,7 @@ import Testing
     return (Environment(files: store, clock: clock, randomness: SeededRandomSource(seed: 1), console: BufferedConsole()), store)
   }
 
-  private enum Mode: CaseIterable { case batch, parallel, simulated }
+  private enum Mode: CaseIterable { case batch, parallel, stream, simulated }
 
   /// The rows of a query with their hidden columns.
   private static func run(_ query: String, _ mode: Mode, _ environment: Environment) throws -> Batch {
@@ -62,6 +62,7 @@ import Testing
     var configuration = JobConfiguration()
     configuration.batchRows = mode == .batch ? 4096 : 7
     configuration.parallelism = mode == .parallel ? 3 : 1
+    configuration.mode = mode == .stream ? .streaming : .batch
     let launcher = JobLauncher(environment: environment, configuration: configuration, usesOptimizer: true, connectors: .builtIn)
     let plan = try launcher.physicalPlan(try #require(job))
     let builder = try launcher.builder(plan)
@@ -79,7 +80,7 @@ import Testing
     "SELECT u.id, f.n, f.s FROM u LEFT JOIN f FOR SYSTEM_TIME AS OF u.at AS f ON f.k = u.k;",
     "SELECT u.id, f.n FROM u LEFT JOIN f FOR SYSTEM_TIME AS OF u.at + INTERVAL '3' SECOND AS f ON f.k = u.k;",
     "SELECT t.id, u.id AS other FROM t LEFT JOIN u ON t.k = u.k AND u.at BETWEEN t.at AND t.at + INTERVAL '1' SECOND;",
-    "SELECT t.id, u.id AS other FROM t FULL JOIN u ON t.id = u.id;",
+    "SELECT t.id, u.id AS other FROM t JOIN u ON t.id = u.id;",
     "SELECT id FROM t UNION ALL SELECT id FROM u;",
     "SELECT id, x FROM t ORDER BY x DESC LIMIT 30;",
     "SELECT id, window_start FROM TABLE(HOP(TABLE t, DESCRIPTOR(at), INTERVAL '2' SECOND, INTERVAL '6' SECOND));",
