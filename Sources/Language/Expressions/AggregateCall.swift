@@ -18,6 +18,14 @@ public enum AggregateFunction: String, Sendable, Hashable, CaseIterable {
   case varPop = "VAR_POP"
   case varSamp = "VAR_SAMP"
   case approxCountDistinct = "APPROX_COUNT_DISTINCT"
+
+  /// Whether the result depends on the order of rows of one instant.
+  public var isOrderSensitive: Bool {
+    switch self {
+    case .countStar, .count, .sum, .avg, .min, .max, .stddevPop, .stddevSamp, .varPop, .varSamp, .approxCountDistinct: false
+    default: true
+    }
+  }
 }
 
 /// One aggregate of a query, typed.

@@ -76,6 +76,14 @@ extension DataType {
     }
   }
   public var isDecimal: Bool { if case .decimal = self { true } else { false } }
+  /// ARRAY, MAP or ROW.
+  public var isNested: Bool {
+    switch self {
+    case .array, .map, .row: true
+    default: false
+    }
+  }
+
   public var isNumeric: Bool { isInteger || isFloating || isDecimal }
   public var isTimestamp: Bool {
     switch self {

@@ -33,6 +33,23 @@ struct AggregateInput {
   }
 }
 
+extension AggregateInput {
+  /// Calls `body` with each row that counts between two looks at its group's words.
+  @inline(__always) func recordEachRow(
+    _ rows: StateRows, _ ids: UnsafePointer<Int32>, _ count: Int, offset: Int, words: Int, into history: StateRows,
+    _ body: (Int, Int64, UnsafeMutablePointer<Int64>) -> Void
+  ) {
+    for i in 0..<count {
+      let row = rows.row(ids[i], offset)
+      let before = history.base + (2 &* i &* history.stride &+ offset)
+      for w in 0..<words { before[w] = row[w] }
+      if (mask?[i] ?? 1) != 0 { body(i, weights?[i] ?? 1, row) }
+      let after = before + history.stride
+      for w in 0..<words { after[w] = row[w] }
+    }
+  }
+}
+
 /// The states of many groups, one row of words per group: `word(of: id) = base + id * stride`.
 struct StateRows {
   let base: UnsafeMutablePointer<Int64>
@@ -64,6 +81,18 @@ class Accumulator {
 
   /// Takes in rows: row i belongs to group `ids[i]`.
   func update(_ rows: StateRows, _ ids: UnsafePointer<Int32>, _ count: Int, _ input: AggregateInput) throws(MillraceError) {}
+
+  /// Whether `record` works: the words of a state say all of its result.
+  var recordsHistory: Bool { false }
+
+  /// As `update`, row after row, and writes down the words of the row's group: before row i into row 2i of `history`, after it into
+  /// row 2i + 1.
+  func record(
+    _ rows: StateRows, _ ids: UnsafePointer<Int32>, _ count: Int, _ input: AggregateInput, into history: StateRows
+  ) throws(MillraceError) {}
+
+  /// What `record` wrote down will not be read any more.
+  func forgetHistory() {}
 
   /// Adds the states of groups `otherIDs` of another instance to groups `ids` of this one, pair by pair.
   func merge(

@@ -133,6 +133,57 @@ final class AggregateTable {
     return freshCount
   }
 
+  /// Whether `record` works for all of the aggregates.
+  var recordsHistory: Bool { accumulators.allSatisfy(\.recordsHistory) }
+
+  /// The groups' words before and after each of a run of rows, until the next run is recorded.
+  private let history = DenseArray<Int64>(fill: 0)
+
+  /// As `update`, row after row, keeping what each row made of its group: state 2i is before row i, state 2i + 1 after it.
+  func record(
+    _ ids: UnsafePointer<Int32>, _ count: Int, _ input: AggregateArguments, weights: Column?, times: Column?, order: Column?
+  ) throws(MillraceError) {
+    history.grow(to: 2 * count * stride)
+    let rows = rows
+    let recorded = StateRows(base: history.base, stride: stride)
+    let weightValues = weights?.pointer(Int64.self)
+    let distance = IntegerKeyTable.prefetchDistance
+    let ahead = max(0, count &- distance)
+    for i in 0..<count {
+      if i < ahead { millrace_prefetch_write(words.base + Int(ids[i &+ distance]) &* stride) }
+      let row = words.base + Int(ids[i]) &* stride
+      let at = history.base + 2 &* i &* stride
+      at[0] = row[0]
+      row[0] &+= weightValues?[i] ?? 1
+      at[stride] = row[0]
+    }
+    for (index, accumulator) in accumulators.enumerated() {
+      let argument = input.arguments[index]
+      let prepared = AggregateInput(
+        argument: argument, mask: mask(of: argument, input.filters[index], count), weights: weightValues,
+        times: times?.pointer(Int64.self), order: order, arrival: arrival)
+      try accumulator.record(rows, ids, count, prepared, into: recorded)
+    }
+    arrival &+= UInt64(count)
+    withExtendedLifetime((weights, times, order)) {}
+  }
+
+  /// Rows of a group at a recorded state.
+  @inline(__always) func recordedRowCount(_ state: Int) -> Int64 { history.base[state &* stride] }
+
+  /// The results at recorded states, one column per aggregate.
+  func recordedResults(_ states: [Int32]) throws(MillraceError) -> [Column] {
+    let recorded = StateRows(base: history.base, stride: stride)
+    return try states.withUnsafeBufferPointer { states throws(MillraceError) -> [Column] in
+      var columns: [Column] = []
+      guard let base = states.baseAddress else { return columns }
+      for accumulator in accumulators { columns.append(try accumulator.result(recorded, base, states.count)) }
+      return columns
+    }
+  }
+
+  func forgetHistory() { for accumulator in accumulators { accumulator.forgetHistory() } }
+
   private func countRows(
     _ ids: UnsafePointer<Int32>, _ count: Int, _ weights: UnsafePointer<Int64>?, _ fresh: UnsafeMutablePointer<Int32>?
   ) -> Int {

@@ -25,10 +25,29 @@ final class DistinctAccumulator: Accumulator {
     super.init(offset: offset)
   }
 
+  override var recordsHistory: Bool { inner.recordsHistory }
+
   override func update(
     _ rows: StateRows, _ ids: UnsafePointer<Int32>, _ count: Int, _ input: AggregateInput
   ) throws(MillraceError) {
-    guard let argument = input.argument else { return }
+    guard let changes = changes(rows, ids, count, input) else { return }
+    try inner.update(rows, ids, count, changes)
+  }
+
+  override func record(
+    _ rows: StateRows, _ ids: UnsafePointer<Int32>, _ count: Int, _ input: AggregateInput, into history: StateRows
+  ) throws(MillraceError) {
+    guard let changes = changes(rows, ids, count, input) else { return }
+    try inner.record(rows, ids, count, changes, into: history)
+  }
+
+  override func forgetHistory() { inner.forgetHistory() }
+
+  /// Takes rows into the sets; what the inner accumulator sees of them.
+  private func changes(
+    _ rows: StateRows, _ ids: UnsafePointer<Int32>, _ count: Int, _ input: AggregateInput
+  ) -> AggregateInput? {
+    guard let argument = input.argument else { return nil }
     weights.grow(to: count)
     weights.base.update(repeating: 0, count: count)
     let prefixed = prefixed([argument], ids, count)
@@ -40,7 +59,7 @@ final class DistinctAccumulator: Accumulator {
     sweep(rows, pairs, ids)
     var changes = input
     changes.weights = UnsafePointer(weights)
-    try inner.update(rows, ids, count, changes)
+    return changes
   }
 
   override func merge(

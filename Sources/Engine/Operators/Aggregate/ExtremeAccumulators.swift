@@ -21,10 +21,41 @@ final class FixedExtremeAccumulator: Accumulator {
     IntegerKeyTable.accepts(type) || type.isFloating || type == .boolean
   }
 
+  override var recordsHistory: Bool { true }
+
   override func update(
     _ rows: StateRows, _ ids: UnsafePointer<Int32>, _ count: Int, _ input: AggregateInput
   ) throws(MillraceError) {
     guard let argument = input.argument else { return }
+    let values = try images(argument, count, input)
+    let (offset, flip) = (offset, flip)
+    input.forEachRow(count) { i, weight in
+      guard weight != 0 else { return }
+      let row = rows.row(ids[i], offset)
+      let image = values[i] ^ flip
+      row[1] = row[0] == 0 ? image : max(row[1], image)
+      row[0] = 1
+    }
+    withExtendedLifetime(argument) {}
+  }
+
+  override func record(
+    _ rows: StateRows, _ ids: UnsafePointer<Int32>, _ count: Int, _ input: AggregateInput, into history: StateRows
+  ) throws(MillraceError) {
+    guard let argument = input.argument else { return }
+    let values = try images(argument, count, input)
+    let flip = flip
+    input.recordEachRow(rows, ids, count, offset: offset, words: 2, into: history) { i, weight, row in
+      guard weight != 0 else { return }
+      let image = values[i] ^ flip
+      row[1] = row[0] == 0 ? image : max(row[1], image)
+      row[0] = 1
+    }
+    withExtendedLifetime(argument) {}
+  }
+
+  /// Integers whose order is that of the values. Valid while the argument is alive and until the next call.
+  private func images(_ argument: Column, _ count: Int, _ input: AggregateInput) throws(MillraceError) -> UnsafePointer<Int64> {
     if input.firstRetraction(count) != nil { throw Self.cannotRetract(flip == 0 ? "MAX" : "MIN") }
     let values: UnsafePointer<Int64>
     if type.isFloating {
@@ -35,15 +66,7 @@ final class FixedExtremeAccumulator: Accumulator {
     } else {
       values = widening.integers(argument)
     }
-    let (offset, flip) = (offset, flip)
-    input.forEachRow(count) { i, weight in
-      guard weight != 0 else { return }
-      let row = rows.row(ids[i], offset)
-      let image = values[i] ^ flip
-      row[1] = row[0] == 0 ? image : max(row[1], image)
-      row[0] = 1
-    }
-    withExtendedLifetime(argument) {}
+    return values
   }
 
   override func merge(
@@ -90,7 +113,39 @@ final class EncodedExtremeAccumulator: Accumulator {
   private let type: DataType
   private let isMax: Bool
   private var values = StoredValues<[UInt8]>()
+  /// Handles that a recorded history may still name.
+  private var replaced: [Int64] = []
   override var wordCount: Int { 1 }
+  override var recordsHistory: Bool { true }
+
+  override func record(
+    _ rows: StateRows, _ ids: UnsafePointer<Int32>, _ count: Int, _ input: AggregateInput, into history: StateRows
+  ) throws(MillraceError) {
+    guard let argument = input.argument else { return }
+    if input.firstRetraction(count) != nil { throw Self.cannotRetract(isMax ? "MAX" : "MIN") }
+    let encoded = KeyEncoder.encode([argument], rowCount: count)
+    let (offsets, bytes) = encoded.variable
+    input.recordEachRow(rows, ids, count, offset: offset, words: 1, into: history) { i, weight, row in
+      guard weight != 0 else { return }
+      let start = Int(offsets[i])
+      let candidate = UnsafeBufferPointer(start: bytes + start, count: Int(offsets[i &+ 1]) &- start)
+      guard isBetter(candidate, than: row[0]) else { return }
+      if row[0] != 0 { replaced.append(row[0]) }
+      row[0] = values.store(Array(candidate), 0)
+    }
+    withExtendedLifetime(encoded) {}
+  }
+
+  override func forgetHistory() {
+    for handle in replaced { values.release(handle) }
+    replaced.removeAll(keepingCapacity: true)
+  }
+
+  private func isBetter(_ candidate: UnsafeBufferPointer<UInt8>, than handle: Int64) -> Bool {
+    guard let current = values[handle] else { return true }
+    let order = current.withUnsafeBufferPointer { ByteOrder.compare(candidate, $0) }
+    return isMax ? order > 0 : order < 0
+  }
 
   init(offset: Int, type: DataType, isMax: Bool) {
     self.type = type
@@ -114,11 +169,7 @@ final class EncodedExtremeAccumulator: Accumulator {
   }
 
   private func take(_ candidate: UnsafeBufferPointer<UInt8>, _ row: UnsafeMutablePointer<Int64>) {
-    if let current = values[row[0]] {
-      let order = current.withUnsafeBufferPointer { ByteOrder.compare(candidate, $0) }
-      if isMax ? order <= 0 : order >= 0 { return }
-    }
-    row[0] = values.store(Array(candidate), row[0])
+    if isBetter(candidate, than: row[0]) { row[0] = values.store(Array(candidate), row[0]) }
   }
 
   override func merge(

@@ -22,6 +22,8 @@ public final class GroupAggregateOperator: Operator {
   }
 
   private static let version: UInt8 = 1
+  /// Rows taken at once where each row's change is kept.
+  private static let recordedRows = 1024
   /// Begins the order bytes of emitted rows: they come after the rows of tables.
   private static let rank: [UInt8] = [128, 255]
 
@@ -33,6 +35,7 @@ public final class GroupAggregateOperator: Operator {
   private let context: OperatorContext
   private let emission: Emission
   private let isGlobal: Bool
+  private let carriesEventTime: Bool
   private let buffer: TotalOrderBuffer
   private let keysOfBuffer: AggregateInputs
   /// Changes have gone out as they happened: nothing is left for the end but the row of an empty global group.
@@ -40,6 +43,10 @@ public final class GroupAggregateOperator: Operator {
   /// The global group has a row.
   private var hasGlobalRow = false
   private var isFinished = false
+  /// Per key id: its place among the changes of the instant at hand; -1 between instants.
+  private let pairOfKey = DenseArray<Int32>(fill: -1)
+  /// The input's key columns may stand in the output as they are: each value has one form only.
+  private let hasCanonicalKeys: Bool
 
   public init(_ aggregate: Aggregate, context: OperatorContext, emission: Emission = .perInstant) throws(MillraceError) {
     schema = aggregate.schema
@@ -52,13 +59,16 @@ public final class GroupAggregateOperator: Operator {
     self.context = context
     self.emission = emission
     isGlobal = aggregate.keys.isEmpty
+    carriesEventTime = aggregate.input.carriesEventTime
     emitsChanges = emission == .perBatch
-    buffer = TotalOrderBuffer(schemas: [inputSchema])
+    hasCanonicalKeys = inputs.keyTypes.allSatisfy { !$0.isFloating && !$0.isNested }
+    // One instant's rows change nothing for each other, except where an aggregate goes by their order.
+    buffer = TotalOrderBuffer(schemas: [inputSchema], ordersTies: aggregate.aggregates.contains { $0.function.isOrderSensitive })
   }
 
   public func process(_ batch: Batch, port: Int, into output: inout OperatorOutput) throws(MillraceError) {
     guard batch.rowCount > 0 else { return }
-    if emission != .atEnd && batch.eventTimes != nil && batch.order != nil {
+    if emission != .atEnd && takesInstants(batch) {
       emitsChanges = true
       try buffer.push(batch, port: 0)
       return
@@ -72,6 +82,8 @@ public final class GroupAggregateOperator: Operator {
     try apply(prepared, rows: nil, instants: nil, into: &changes)
     try finish(prepared, changes, withTimes: false, into: &output)
   }
+
+  private func takesInstants(_ batch: Batch) -> Bool { batch.eventTimes != nil && carriesEventTime }
 
   public func advance(to watermark: EventTime, into output: inout OperatorOutput) throws(MillraceError) -> EventTime {
     if let released = buffer.release(before: watermark), released.batches[0].rowCount > 0 {
@@ -112,9 +124,110 @@ public final class GroupAggregateOperator: Operator {
     }
   }
 
+  /// Rows in the order of their instants.
+  private func takeInstants(_ batch: Batch, into output: inout OperatorOutput) throws(MillraceError) {
+    guard table.recordsHistory else { return try takeRounds(batch, into: &output) }
+    // Pieces whose history stays in the cache, cut between instants.
+    var start = 0
+    while start < batch.rowCount {
+      var end = min(batch.rowCount, start + Self.recordedRows)
+      if let times = batch.eventTimes?.pointer(Int64.self) { while end < batch.rowCount && times[end] == times[end - 1] { end += 1 } }
+      try takeRecorded(batch.slice(start..<end), into: &output)
+      start = end
+    }
+  }
+
+  /// Row after row, keeping each group's state before and after; a key's changes within an instant become one.
+  private func takeRecorded(_ batch: Batch, into output: inout OperatorOutput) throws(MillraceError) {
+    guard let times = batch.eventTimes?.pointer(Int64.self) else { return }
+    let (keys, arguments) = try inputs.evaluate(batch)
+    let n = batch.rowCount
+    var ids = [Int32](repeating: 0, count: n)
+    try ids.withUnsafeMutableBufferPointer { ids throws(MillraceError) in
+      guard let base = ids.baseAddress else { return }
+      index.ids(of: keys, rowCount: n, into: base, insert: true)
+      table.grow(to: index.idBound)
+      try table.record(base, n, arguments, weights: batch.weights, times: batch.eventTimes, order: batch.order)
+    }
+    let hadGlobalRow = hasGlobalRow
+    if isGlobal { hasGlobalRow = true }
+    // The first and the last row of each key in each instant.
+    var firsts: [Int32] = []
+    var lasts: [Int32] = []
+    firsts.reserveCapacity(n)
+    lasts.reserveCapacity(n)
+    pairOfKey.grow(to: index.idBound)
+    var start = 0
+    while start < n {
+      var end = start + 1
+      while end < n && times[end] == times[start] { end += 1 }
+      let before = firsts.count
+      for row in start..<end {
+        let id = Int(ids[row])
+        let known = Int(pairOfKey.base[id])
+        if end - start > 1, known >= before {
+          lasts[known] = Int32(truncatingIfNeeded: row)
+        } else {
+          if end - start > 1 { pairOfKey.base[id] = Int32(truncatingIfNeeded: firsts.count) }
+          firsts.append(Int32(truncatingIfNeeded: row))
+          lasts.append(Int32(truncatingIfNeeded: row))
+        }
+      }
+      if end - start > 1 { for row in start..<end { pairOfKey.base[Int(ids[row])] = -1 } }
+      start = end
+    }
+    try emitRecorded(batch, keys, ids, firsts, lasts, hadGlobalRow: hadGlobalRow, into: &output)
+    table.forgetHistory()
+    guard !isGlobal, batch.weights != nil else { return }
+    var seen: Set<Int32> = []
+    forget(ids.filter { table.rowCount($0) == 0 && seen.insert($0).inserted })
+  }
+
+  private func emitRecorded(
+    _ batch: Batch, _ keys: [Column], _ ids: [Int32], _ firsts: [Int32], _ lasts: [Int32], hadGlobalRow: Bool,
+    into output: inout OperatorOutput
+  ) throws(MillraceError) {
+    let count = firsts.count
+    var states = [Int32](repeating: 0, count: 2 * count)
+    for pair in 0..<count {
+      states[2 &* pair] = 2 &* firsts[pair]
+      states[2 &* pair &+ 1] = 2 &* lasts[pair] &+ 1
+    }
+    let results = try table.recordedResults(states)
+    var isEqual = [UInt8](repeating: 1, count: count)
+    for column in results { column.comparePairs(&isEqual) }
+    // Positions among the states.
+    var chosen: [Int32] = []
+    chosen.reserveCapacity(2 * count)
+    for pair in 0..<count {
+      let isFirst = isGlobal ? !hadGlobalRow && firsts[pair] == 0 : table.recordedRowCount(Int(states[2 &* pair])) <= 0
+      let isGone = !isGlobal && table.recordedRowCount(Int(states[2 &* pair &+ 1])) <= 0
+      if !isFirst && !isGone && isEqual[pair] != 0 { continue }
+      if !isFirst { chosen.append(Int32(truncatingIfNeeded: 2 &* pair)) }
+      if !isGone { chosen.append(Int32(truncatingIfNeeded: 2 &* pair &+ 1)) }
+    }
+    if chosen.isEmpty { return }
+    let rows = chosen.map { lasts[Int($0 >> 1)] }
+    let isAll = chosen.count == states.count
+    let keyColumns: [Column]
+    if hasCanonicalKeys {
+      keyColumns = rows.withUnsafeBufferPointer { rows in keys.map { $0.take(rows) } }
+    } else {
+      keyColumns = try index.keyColumns(rows.map { ids[Int($0)] })
+    }
+    let values = isAll ? results : chosen.withUnsafeBufferPointer { chosen in results.map { $0.take(chosen) } }
+    var changes = Batch(schema: schema, columns: keyColumns + values, rowCount: chosen.count)
+    if chosen.contains(where: { $0 & 1 == 0 }) { changes.weights = .int64s(chosen.map { $0 & 1 == 0 ? -1 : 1 }) }
+    changes.eventTimes = rows.withUnsafeBufferPointer { rows in batch.eventTimes?.take(rows) }
+    if context.needsOrder {
+      changes.order = KeyedChanges.order(KeyEncoder.encode(keyColumns, rowCount: chosen.count, prefix: Self.rank), changes.weights)
+    }
+    emit(changes, into: &output)
+  }
+
   /// Rows in the total order. A key's rows of one instant are taken together; a round takes the next instant of every key at
   /// once, so there are as many rounds as the busiest key has instants.
-  private func takeInstants(_ batch: Batch, into output: inout OperatorOutput) throws(MillraceError) {
+  private func takeRounds(_ batch: Batch, into output: inout OperatorOutput) throws(MillraceError) {
     guard let times = batch.eventTimes?.pointer(Int64.self) else { return }
     let prepared = try prepare(batch)
     var places: [Int32: (instant: Int64, round: Int)] = [:]

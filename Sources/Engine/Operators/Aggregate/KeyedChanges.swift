@@ -57,19 +57,29 @@ struct KeyedChanges {
     var batch = Batch(schema: schema, columns: columns, rowCount: ids.count)
     if weights.contains(where: { $0 != 1 }) { batch.weights = .int64s(weights) }
     if withTimes { batch.eventTimes = .int64s(instants) }
-    batch.order = order(encoded)
+    batch.order = Self.order(encoded, .int64s(weights))
     return rows.withUnsafeBufferPointer(batch.take)
   }
 
-  /// Each key, then 0 for a retraction and 1 for an insertion.
-  private func order(_ encoded: Column) -> Column {
-    var bytes: [UInt8] = []
-    var offsets: [Int32] = [0]
-    for row in 0..<encoded.count {
-      bytes.append(contentsOf: Self.bytes(encoded, row))
-      bytes.append(weights[row] < 0 ? 0 : 1)
-      offsets.append(Int32(truncatingIfNeeded: bytes.count))
+  /// Order bytes of changes: each key, then 0 for a retraction and 1 for an insertion.
+  ///
+  /// - Parameter weights: nil when all are 1.
+  static func order(_ encoded: Column, _ weights: Column?) -> Column {
+    let n = encoded.count
+    let (from, source) = encoded.variable
+    let signs = weights?.pointer(Int64.self)
+    let offsets = Buffer(uninitialized: (n + 1) * 4)
+    let starts = offsets.pointer(Int32.self)
+    for row in 0...n { starts[row] = from[row] &- from[0] &+ Int32(truncatingIfNeeded: row) }
+    let bytes = Buffer(uninitialized: Int(starts[n]))
+    let target = bytes.pointer(UInt8.self)
+    for row in 0..<n {
+      let length = Int(from[row &+ 1] &- from[row])
+      (target + Int(starts[row])).copyShort(from: source + Int(from[row]), count: length)
+      target[Int(starts[row]) &+ length] = (signs?[row] ?? 1) < 0 ? 0 : 1
     }
-    return Column(type: .bytes, count: encoded.count, values: .variable(offsets: Buffer(offsets), bytes: Buffer(bytes)))
+    return withExtendedLifetime((encoded, weights)) {
+      Column(type: .bytes, count: n, values: .variable(offsets: offsets, bytes: bytes))
+    }
   }
 }

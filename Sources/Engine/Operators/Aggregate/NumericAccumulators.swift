@@ -11,6 +11,14 @@ final class CountAccumulator: Accumulator {
     input.forEachRow(count) { i, weight in rows.row(ids[i], offset)[0] &+= weight }
   }
 
+  override var recordsHistory: Bool { true }
+
+  override func record(
+    _ rows: StateRows, _ ids: UnsafePointer<Int32>, _ count: Int, _ input: AggregateInput, into history: StateRows
+  ) {
+    input.recordEachRow(rows, ids, count, offset: offset, words: 1, into: history) { _, weight, row in row[0] &+= weight }
+  }
+
   override func merge(
     _ rows: StateRows, _ ids: UnsafePointer<Int32>, from other: Accumulator, _ otherRows: StateRows, _ otherIDs: UnsafePointer<Int32>,
     _ count: Int
@@ -31,6 +39,7 @@ final class CountAccumulator: Accumulator {
 /// COUNT(*) without a filter: the number of rows that the table keeps anyway.
 final class RowCountAccumulator: Accumulator {
   override var combining: Combining { .addition }
+  override var recordsHistory: Bool { true }
 
   override func result(_ rows: StateRows, _ ids: UnsafePointer<Int32>, _ count: Int) -> Column {
     let out = Buffer(uninitialized: count * 8)
@@ -48,6 +57,25 @@ final class IntegerSumAccumulator: Accumulator {
   private let widening = WideningBuffer()
   override var wordCount: Int { counts ? 2 : 1 }
   override var combining: Combining { .addition }
+  override var recordsHistory: Bool { true }
+
+  override func record(
+    _ rows: StateRows, _ ids: UnsafePointer<Int32>, _ count: Int, _ input: AggregateInput, into history: StateRows
+  ) {
+    guard let argument = input.argument else { return }
+    let values = widening.integers(argument)
+    if counts {
+      input.recordEachRow(rows, ids, count, offset: offset, words: 2, into: history) { i, weight, row in
+        row[0] &+= values[i] &* weight
+        row[1] &+= weight
+      }
+    } else {
+      input.recordEachRow(rows, ids, count, offset: offset, words: 1, into: history) { i, weight, row in
+        row[0] &+= values[i] &* weight
+      }
+    }
+    withExtendedLifetime(argument) {}
+  }
 
   init(offset: Int, type: DataType, counts: Bool) {
     self.type = type
@@ -118,12 +146,27 @@ final class WideIntegerAccumulator: Accumulator {
     case decimalSum
     /// Sum over count, half away from zero, with so many more digits than the argument.
     case decimalAverage(moreDigits: Int)
+
+    var isIntegerAverage: Bool { if case .integerAverage = self { true } else { false } }
   }
   private let type: DataType
   private let kind: Result
   private let widening = WideningBuffer()
   override var wordCount: Int { 4 }
   override var combining: Combining { .words }
+  override var recordsHistory: Bool { kind.isIntegerAverage }
+
+  override func record(
+    _ rows: StateRows, _ ids: UnsafePointer<Int32>, _ count: Int, _ input: AggregateInput, into history: StateRows
+  ) {
+    guard let argument = input.argument, case .fixed = argument.values else { return }
+    let values = widening.integers(argument)
+    input.recordEachRow(rows, ids, count, offset: offset, words: 4, into: history) { i, weight, row in
+      Self.add(Int128(values[i]) &* Int128(weight), negative: false, to: row)
+      row[3] &+= weight
+    }
+    withExtendedLifetime(argument) {}
+  }
 
   init(offset: Int, type: DataType, kind: Result) {
     self.type = type

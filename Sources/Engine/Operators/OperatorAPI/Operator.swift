@@ -49,6 +49,8 @@ public struct OperatorContext: Sendable {
   public var maxParallelism: Int
   /// Most rows that an emitted batch should have.
   public var batchRows: Int
+  /// Somebody reads the order bytes of emitted rows.
+  public var needsOrder = true
   /// Microseconds since 1970, for PROCTIME() alone: nothing else of an operator may depend on when it runs. nil refuses it.
   public var clock: (@Sendable () -> Int64)?
 

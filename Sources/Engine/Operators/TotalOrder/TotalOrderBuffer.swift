@@ -15,107 +15,129 @@ public final class TotalOrderBuffer {
     public var sequence: [UInt8]
   }
 
+  /// Rows of one arrival in their order; those before `start` have left.
+  private struct HeldRun {
+    let batch: Batch
+    var start = 0
+
+    var rowCount: Int { batch.rowCount - start }
+    var times: UnsafePointer<Int64>? { batch.eventTimes?.pointer(Int64.self) }
+
+    /// The rows from `start` to before `end`, copied unless they are the whole batch.
+    func rows(to end: Int) -> Batch { batch.slice(start..<end) }
+  }
+
   private struct Port {
     let schema: Schema
     /// Within one instant ports of a lower place come first, whatever their order bytes.
     let place: Int
-    var pending: [Batch] = []
+    /// As they came. A run is in order; runs may overlap.
+    var runs: [HeldRun] = []
     var earliest = EventTime.end
-    var hasPending = false
   }
 
-  private var ports: [Port]
+  /// A run of fewer rows than this is joined to the one before it, where it follows that.
+  private static let shortRun = 64
 
-  /// - Parameter places: per port its place within an instant; 0 for all unless a port must come after the others.
-  public init(schemas: [Schema], places: [Int]? = nil) {
+  private var ports: [Port]
+  /// Rows of one instant go by their order bytes; otherwise they stay as they came.
+  private let ordersTies: Bool
+
+  /// - Parameters:
+  ///   - places: per port its place within an instant; 0 for all unless a port must come after the others.
+  ///   - ordersTies: false where the order of the rows of an instant does not matter; they need no order bytes then.
+  public init(schemas: [Schema], places: [Int]? = nil, ordersTies: Bool = true) {
+    self.ordersTies = ordersTies
     ports = schemas.enumerated().map { Port(schema: $1, place: places?[$0] ?? 0) }
   }
 
   /// Rows held at present.
-  public var rowCount: Int { ports.reduce(0) { $0 + $1.pending.reduce(0) { $0 + $1.rowCount } } }
+  public var rowCount: Int { ports.reduce(0) { $0 + $1.runs.reduce(0) { $0 + $1.rowCount } } }
 
   public func push(_ batch: Batch, port: Int) throws(MillraceError) {
     guard batch.rowCount > 0 else { return }
-    guard let times = batch.eventTimes, batch.order != nil else {
+    guard batch.eventTimes != nil, !ordersTies || batch.order != nil else {
       throw MillraceError(
         .invalidInput, "rows without event time reached an operator that needs their order",
         hint: "declare WATERMARK FOR on the table they come from")
     }
-    var earliest = EventTime.end
-    let pointer = times.pointer(Int64.self)
-    for i in 0..<batch.rowCount { earliest = min(earliest, pointer[i]) }
-    ports[port].earliest = min(ports[port].earliest, earliest)
-    ports[port].pending.append(batch)
-    ports[port].hasPending = true
+    let run = HeldRun(batch: sorted(batch))
+    guard let times = run.times else { return }
+    ports[port].earliest = min(ports[port].earliest, times[0])
+    if let last = ports[port].runs.last, last.rowCount < Self.shortRun, precedes(last, last.batch.rowCount - 1, run, 0) {
+      let joined = Batch.concat([last.rows(to: last.batch.rowCount), run.batch], schema: ports[port].schema)
+      ports[port].runs[ports[port].runs.count - 1] = HeldRun(batch: joined)
+    } else {
+      ports[port].runs.append(run)
+    }
+    withExtendedLifetime(run.batch) {}
   }
 
   /// Releases every row whose event time is below the watermark; nil when there is none.
   public func release(before watermark: EventTime) -> Released? {
-    guard ports.contains(where: { $0.hasPending && ($0.earliest < watermark || watermark == .end) }) else { return nil }
+    guard ports.contains(where: { !$0.runs.isEmpty && ($0.earliest < watermark || watermark == .end) }) else { return nil }
     var batches: [Batch] = []
     for index in ports.indices { batches.append(takeReady(&ports[index], watermark)) }
     return Released(batches: batches, sequence: interleave(batches))
   }
 
   /// Rows that are still held, per port, in the order they came: for snapshots.
-  public func pending(port: Int) -> Batch { Batch.concat(ports[port].pending, schema: ports[port].schema) }
-
-  private func takeReady(_ port: inout Port, _ watermark: EventTime) -> Batch {
-    guard port.hasPending, port.earliest < watermark || watermark == .end else {
-      return Batch.concat([], schema: port.schema).withHiddenOrder()
-    }
-    let all = Batch.concat(port.pending, schema: port.schema)
-    guard let times = all.eventTimes?.pointer(Int64.self), let order = all.order else { return all }
-    return withExtendedLifetime(all) {
-      let comparator = RowOrder(times: times, order: order)
-      if comparator.isSorted(all) { return takePrefix(&port, all, times, watermark) }
-      return takeSorted(&port, all, comparator, watermark)
-    }
+  public func pending(port: Int) -> Batch {
+    Batch.concat(ports[port].runs.map { $0.rows(to: $0.batch.rowCount) }, schema: ports[port].schema)
   }
 
-  /// Rows that came in order: what is ready is the first part.
-  private func takePrefix(_ port: inout Port, _ all: Batch, _ times: UnsafePointer<Int64>, _ watermark: EventTime) -> Batch {
-    var (low, high) = (0, all.rowCount)
-    if watermark == .end { low = high }
+  private func takeReady(_ port: inout Port, _ watermark: EventTime) -> Batch {
+    var parts: [(run: HeldRun, end: Int)] = []
+    var rest: [HeldRun] = []
+    var earliest = EventTime.end
+    for run in port.runs {
+      let end = firstRow(of: run, notBefore: watermark)
+      if end > run.start { parts.append((run, end)) }
+      guard end < run.batch.rowCount, let times = run.times else { continue }
+      var left = run
+      left.start = end
+      earliest = min(earliest, times[end])
+      rest.append(left)
+    }
+    port.runs = rest
+    port.earliest = earliest
+    guard !parts.isEmpty else { return Batch.concat([], schema: port.schema).withHiddenOrder(ordersTies) }
+    let isInOrder = parts.indices.dropFirst().allSatisfy { at in
+      precedes(parts[at - 1].run, parts[at - 1].end - 1, parts[at].run, parts[at].run.start)
+    }
+    let ready = Batch.concat(parts.map { $0.run.rows(to: $0.end) }, schema: port.schema)
+    return isInOrder ? ready : sorted(ready)
+  }
+
+  private func firstRow(of run: HeldRun, notBefore watermark: EventTime) -> Int {
+    guard watermark != .end, let times = run.times else { return run.batch.rowCount }
+    var (low, high) = (run.start, run.batch.rowCount)
     while low < high {
       let middle = (low + high) / 2
       if times[middle] < watermark { low = middle + 1 } else { high = middle }
     }
-    hold(&port, low == all.rowCount ? nil : all.slice(low..<all.rowCount), earliest: low == all.rowCount ? .end : times[low])
-    return all.slice(0..<low)
+    return low
   }
 
-  private func takeSorted(_ port: inout Port, _ all: Batch, _ comparator: RowOrder, _ watermark: EventTime) -> Batch {
-    struct Ready {
-      var time: Int64
-      var row: Int32
-    }
-    let times = comparator.times
-    var ready: [Ready] = []
-    var rest: [Int32] = []
-    ready.reserveCapacity(all.rowCount)
-    var earliest = EventTime.end
-    for i in 0..<all.rowCount {
-      if times[i] < watermark || watermark == .end {
-        ready.append(Ready(time: times[i], row: Int32(truncatingIfNeeded: i)))
-      } else {
-        rest.append(Int32(truncatingIfNeeded: i))
-        earliest = min(earliest, times[i])
+  /// Whether a row comes before a row of a later run for certain; rows that only their values tell apart do not.
+  private func precedes(_ a: HeldRun, _ row: Int, _ b: HeldRun, _ other: Int) -> Bool {
+    guard let times = a.times, let otherTimes = b.times else { return false }
+    if times[row] != otherTimes[other] { return times[row] < otherTimes[other] }
+    guard ordersTies else { return true }
+    guard let order = a.batch.order, let otherOrder = b.batch.order else { return false }
+    return RowOrder(times: times, order: order).compareOrder(row, RowOrder(times: otherTimes, order: otherOrder), other) < 0
+  }
+
+  private func sorted(_ batch: Batch) -> Batch {
+    guard let times = batch.eventTimes?.pointer(Int64.self) else { return batch }
+    return withExtendedLifetime(batch) {
+      if ordersTies { return batch.inTotalOrder() }
+      if (1..<max(1, batch.rowCount)).allSatisfy({ times[$0 &- 1] <= times[$0] }) { return batch }
+      let rows = (0..<Int32(truncatingIfNeeded: batch.rowCount)).sorted { a, b in
+        times[Int(a)] != times[Int(b)] ? times[Int(a)] < times[Int(b)] : a < b
       }
+      return batch.take(rows: rows)
     }
-    hold(&port, rest.isEmpty ? nil : rest.withUnsafeBufferPointer(all.take), earliest: earliest)
-    ready.sort { a, b in
-      if a.time != b.time { return a.time < b.time }
-      let order = comparator.compare(Int(a.row), Int(b.row), all)
-      return order < 0 || (order == 0 && a.row < b.row)
-    }
-    return ready.map(\.row).withUnsafeBufferPointer(all.take)
-  }
-
-  private func hold(_ port: inout Port, _ rest: Batch?, earliest: Int64) {
-    port.pending = rest.map { [$0] } ?? []
-    port.hasPending = rest != nil
-    port.earliest = earliest
   }
 
   private func interleave(_ batches: [Batch]) -> [UInt8] {
@@ -269,8 +291,12 @@ extension Batch {
   }
 
   /// An empty batch with the hidden columns that ordered rows have.
-  fileprivate func withHiddenOrder() -> Batch {
+  fileprivate func withHiddenOrder(_ hasOrder: Bool) -> Batch {
     var copy = self
+    if !hasOrder {
+      copy.eventTimes = copy.eventTimes ?? .nulls(.int64, count: 0).withValidity(nil)
+      return copy
+    }
     copy.eventTimes = copy.eventTimes ?? .nulls(.int64, count: 0).withValidity(nil)
     copy.order = copy.order ?? .nulls(.bytes, count: 0).withValidity(nil)
     return copy

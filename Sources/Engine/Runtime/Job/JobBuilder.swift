@@ -23,6 +23,8 @@ public struct JobBuilder {
   /// Per node of the plan.
   private let arrivalTimesMatter: [Bool]
   let identity: CheckpointIdentity
+  /// Per node: somebody reads the order bytes of its rows.
+  private let needsOrder: [Bool]
 
   /// Capacity of an exchange queue in messages.
   static let queueCapacity = 16
@@ -43,6 +45,7 @@ public struct JobBuilder {
     self.connectors = connectors
     self.extensions = extensions
     graph = StageGraph(plan, parallelism: configuration.parallelism)
+    needsOrder = plan.needsOrder(isStreaming: configuration.mode == .streaming || configuration.showsChanges)
     arrivalTimesMatter = plan.arrivalTimesMatter
     let fresh = plan.nodes.compactMap { node in node.kind == .collect ? (node.id, ResultCollector()) : nil }
     self.collectors = collectors ?? Dictionary(uniqueKeysWithValues: fresh)
@@ -113,7 +116,7 @@ public struct JobBuilder {
     _ stage: Int, _ partition: Int, _ queues: [[[ExchangeQueue?]]], _ data: CheckpointData?
   ) throws(MillraceError) -> StageInstance {
     let clock = environment.clock
-    let context = OperatorContext(
+    var context = OperatorContext(
       partition: partition, parallelism: configuration.parallelism, maxParallelism: configuration.maxParallelism,
       batchRows: configuration.batchRows, clock: { clock.nowMicros })
     var states: [StageInstance.NodeState] = []
@@ -123,6 +126,7 @@ public struct JobBuilder {
     var unused: [(node: Int, port: Int)] = []
     for id in graph.stages[stage].nodes {
       let node = plan.nodes[id]
+      context.needsOrder = needsOrder[id]
       var state = StageInstance.NodeState(
         id: id, operatorID: node.operatorID, portWatermarks: Array(repeating: .beginning, count: node.inputs.count))
       state.isSingle = node.inputs.contains { $0.exchange == .single }
@@ -189,8 +193,9 @@ public struct JobBuilder {
   private func source(
     _ node: PhysicalPlan.Node, _ scan: Scan, _ rank: [UInt8], _ partition: Int, _ data: CheckpointData?
   ) throws(MillraceError) -> SourceDriver {
-    let connector = try connectors.source(
-      SourceRequest(scan, rank: rank, needsArrivalTimes: arrivalTimesMatter[node.id], environment: environment))
+    var request = SourceRequest(scan, rank: rank, needsArrivalTimes: arrivalTimesMatter[node.id], environment: environment)
+    request.needsOrder = needsOrder[node.id]
+    let connector = try connectors.source(request)
     var splits: [SourceDriver.SplitState] = []
     let saved = data?.sources[node.operatorID] ?? [:]
     for split in try connector.splits() where split.ordinal % configuration.parallelism == partition {
