@@ -1,7 +1,7 @@
 # The one entry. Each target does whatever set-up it lacks; ARGS passes further options through, as in
 #   make demo ARGS="--dir /tmp/demo"
 #   make test ARGS="--filter Columns"
-.PHONY: setup build demo test bench parity lint format docs
+.PHONY: setup build demo test bench bench-nexmark bench-flink parity lint format docs
 .DEFAULT_GOAL := build
 
 export ORT_DISABLE_TELEMETRY := 1
@@ -27,6 +27,14 @@ parity: build
 
 bench: setup
 	@SWIFT="$(SWIFT)" dev/bench $(ARGS)
+
+# The Nexmark queries in the real runtime; EVENTS, RATE, SEED, PARALLELISM, DISORDER and QUERIES=q0,q5 choose what runs.
+bench-nexmark: build
+	@"$${PYTHON:-python3}" dev/bench_nexmark.py $(ARGS)
+
+# The same queries and events on Apache Flink beside ours: hashes compared, CPU per event as a ratio. Obtains Flink on first use.
+bench-flink: build
+	@"$${PYTHON:-python3}" dev/bench_flink.py $(ARGS)
 
 lint:
 	@$(SWIFT) format lint --strict --recursive --parallel Sources Tests Benchmarks/Sources
