@@ -8,16 +8,34 @@ struct AggregateLayout {
   let calls: [AggregateCall]
   /// The input retracts rows: values that cannot be taken back are all kept.
   let retracts: Bool
+  /// Groups are never merged, and hardly ever cleared.
+  var isForGood = false
 
   func makeAccumulators() throws(MillraceError) -> [Accumulator] {
     var offset = 1
     var made: [Accumulator] = []
+    var sets: [(argument: Expression, set: SharedDistinctSet, calls: Int)] = []
     for call in calls {
-      let accumulator = try make(call, offset)
+      let accumulator = try makeShared(call, offset, &sets) ?? make(call, offset)
       offset += accumulator.wordCount
       made.append(accumulator)
     }
     return made
+  }
+
+  /// COUNT(DISTINCT) of integers: calls of one argument share their set.
+  private func makeShared(
+    _ call: AggregateCall, _ offset: Int, _ sets: inout [(argument: Expression, set: SharedDistinctSet, calls: Int)]
+  ) -> Accumulator? {
+    guard isForGood, !retracts, call.function == .count, call.isDistinct, call.arguments.count == 1,
+      let argument = call.arguments.first, IntegerKeyTable.accepts(argument.type)
+    else { return nil }
+    if let known = sets.firstIndex(where: { $0.argument == argument && $0.calls < SharedDistinctSet.callLimit }) {
+      defer { sets[known].calls += 1 }
+      return SharedDistinctAccumulator(offset: offset, set: sets[known].set, call: sets[known].calls)
+    }
+    sets.append((argument, SharedDistinctSet(), 1))
+    return SharedDistinctAccumulator(offset: offset, set: sets[sets.count - 1].set, call: 0)
   }
 
   private func make(_ call: AggregateCall, _ offset: Int) throws(MillraceError) -> Accumulator {

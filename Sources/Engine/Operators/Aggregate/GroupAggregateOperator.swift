@@ -55,7 +55,8 @@ public final class GroupAggregateOperator: Operator {
     inputs = try AggregateInputs(keys: aggregate.keys, calls: aggregate.aggregates, inputTypes: types)
     keysOfBuffer = try AggregateInputs(keys: aggregate.keys, calls: [], inputTypes: types)
     index = KeyIndex(types: inputs.keyTypes, maxParallelism: context.maxParallelism)
-    table = try AggregateTable(AggregateLayout(calls: aggregate.aggregates, retracts: aggregate.input.isUpdating))
+    table = try AggregateTable(
+      AggregateLayout(calls: aggregate.aggregates, retracts: aggregate.input.isUpdating, isForGood: true))
     self.context = context
     self.emission = emission
     isGlobal = aggregate.keys.isEmpty

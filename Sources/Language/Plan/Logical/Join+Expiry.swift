@@ -57,6 +57,7 @@ extension LogicalPlan {
       if source == window.schema.count - 3 {
         switch window.kind {
         case .tumble(let size, _), .hop(_, let size, _): return size - 1_000
+        default: return nil
         }
       }
       return nil

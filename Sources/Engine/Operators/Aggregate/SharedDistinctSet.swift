@@ -1,0 +1,229 @@
+import CMillraceKernels
+import MillraceColumns
+import MillraceTypes
+
+/// The distinct integers of each group, of one argument, for up to 32 COUNT(DISTINCT) calls that differ in their FILTER: an entry has a bit
+/// per call that has seen the value. Values are never taken back.
+///
+/// Open addressing with group, value and bits in one entry of 16 bytes, a batch at a time with prefetch.
+final class SharedDistinctSet {
+  struct Entry: BitwiseCopyable {
+    var value: Int64
+    /// -1 when the slot is empty.
+    var group: Int32
+    var bits: UInt32
+  }
+
+  static let callLimit = 32
+  private static let empty = Entry(value: 0, group: -1, bits: 0)
+  private(set) var entries: UnsafeMutablePointer<Entry>
+  private var slotBits: UInt64 = 10
+  private var used = 0
+  /// Slots of the batch at hand.
+  let slots = DenseArray<Int32>(fill: -1, capacity: 4096)
+  private let hashes = DenseArray<UInt64>(fill: 0, capacity: 4096)
+  private let widening = WideningBuffer()
+  /// Entries by group, for snapshots; dropped with the next change.
+  private var byGroup: (starts: [Int32: Range<Int>], entries: [Entry])?
+
+  init() {
+    entries = .allocate(capacity: 1 << 10)
+    entries.initialize(repeating: Self.empty, count: 1 << 10)
+  }
+
+  deinit { entries.deallocate() }
+
+  @inline(__always) private static func hash(_ value: Int64, _ group: Int32) -> UInt64 {
+    let x = UInt64(bitPattern: value) &* 0x9E37_79B9_7F4A_7C15 ^ UInt64(UInt32(bitPattern: group)) &* 0xD6E8_FEB8_6659_FD93
+    let p = x.multipliedFullWidth(by: 0xA076_1D64_78BD_642F)
+    return p.high ^ p.low
+  }
+
+  /// Finds or makes the entry of each row's value; -1 for a null.
+  func look(up argument: Column, _ ids: UnsafePointer<Int32>, _ count: Int) {
+    byGroup = nil
+    reserve(count)
+    slots.grow(to: count)
+    guard case .fixed = argument.values else {
+      slots.base.update(repeating: -1, count: count)
+      return
+    }
+    let values = widening.integers(argument)
+    hashes.grow(to: count + IntegerKeyTable.prefetchDistance)
+    for i in 0..<count { hashes.base[i] = Self.hash(values[i], ids[i]) }
+    let shift = 64 &- slotBits
+    for i in 0..<count {
+      millrace_prefetch_write(entries + Int(hashes.base[i &+ IntegerKeyTable.prefetchDistance] >> shift))
+      slots.base[i] = probe(hashes.base[i], values[i], ids[i])
+    }
+    if let validity = argument.validity {
+      for i in 0..<count where !validity[i] { slots.base[i] = -1 }
+    }
+    withExtendedLifetime(argument) {}
+  }
+
+  @inline(__always) private func probe(_ hash: UInt64, _ value: Int64, _ group: Int32) -> Int32 {
+    let mask = (1 << Int(slotBits)) &- 1
+    var slot = Int(hash >> (64 &- slotBits))
+    while true {
+      let entry = entries[slot]
+      if entry.group < 0 { break }
+      if entry.value == value && entry.group == group { return Int32(truncatingIfNeeded: slot) }
+      slot = (slot &+ 1) & mask
+    }
+    entries[slot] = Entry(value: value, group: group, bits: 0)
+    used &+= 1
+    return Int32(truncatingIfNeeded: slot)
+  }
+
+  private func reserve(_ more: Int) {
+    var bits = slotBits
+    while (used &+ more) &* 5 > (1 << Int(bits)) &* 3 { bits &+= 1 }
+    if bits > slotBits { rebuild(bits) { _ in true } }
+  }
+
+  private func rebuild(_ bits: UInt64, keeping isKept: (Entry) -> Bool) {
+    let (old, oldCount) = (entries, 1 << Int(slotBits))
+    slotBits = bits
+    let mask = (1 << Int(bits)) &- 1
+    entries = .allocate(capacity: mask + 1)
+    entries.initialize(repeating: Self.empty, count: mask + 1)
+    used = 0
+    for i in 0..<oldCount where old[i].group >= 0 && isKept(old[i]) {
+      var slot = Int(Self.hash(old[i].value, old[i].group) >> (64 &- bits))
+      while entries[slot].group >= 0 { slot = (slot &+ 1) & mask }
+      entries[slot] = old[i]
+      used &+= 1
+    }
+    old.deallocate()
+  }
+
+  /// Forgets the values of groups.
+  func remove(groups: Set<Int32>) {
+    byGroup = nil
+    rebuild(slotBits) { !groups.contains($0.group) }
+  }
+
+  // MARK: snapshots
+
+  /// Writes the values of groups with their bits.
+  func write(_ ids: UnsafePointer<Int32>, _ count: Int, into writer: inout ByteWriter) {
+    let sorted = grouped()
+    for i in 0..<count {
+      let range = sorted.starts[ids[i]] ?? 0..<0
+      writer.write(count: range.count)
+      for entry in sorted.entries[range] {
+        writer.write(entry.value)
+        writer.write(Int32(bitPattern: entry.bits))
+      }
+    }
+  }
+
+  private func grouped() -> (starts: [Int32: Range<Int>], entries: [Entry]) {
+    if let byGroup { return byGroup }
+    var counts: [Int32: Int] = [:]
+    for slot in 0..<(1 << Int(slotBits)) where entries[slot].group >= 0 { counts[entries[slot].group, default: 0] += 1 }
+    var starts: [Int32: Range<Int>] = [:]
+    var next: [Int32: Int] = [:]
+    var end = 0
+    for (group, count) in counts {
+      starts[group] = end..<(end + count)
+      next[group] = end
+      end += count
+    }
+    var all = [Entry](repeating: Self.empty, count: end)
+    for slot in 0..<(1 << Int(slotBits)) where entries[slot].group >= 0 {
+      let at = next[entries[slot].group] ?? 0
+      all[at] = entries[slot]
+      next[entries[slot].group] = at + 1
+    }
+    byGroup = (starts, all)
+    return (starts, all)
+  }
+
+  func read(_ ids: UnsafePointer<Int32>, _ count: Int, from reader: inout ByteReader) throws(MillraceError) {
+    byGroup = nil
+    for i in 0..<count {
+      let valueCount = try reader.readCount(unit: 12)
+      reserve(valueCount)
+      for _ in 0..<valueCount {
+        let value = try reader.readInt64()
+        let bits = UInt32(bitPattern: try reader.readInt32())
+        entries[Int(probe(Self.hash(value, ids[i]), value, ids[i]))].bits |= bits
+      }
+    }
+  }
+}
+
+/// COUNT(DISTINCT x), with or without FILTER, over integers that are never taken back. Words: the count.
+final class SharedDistinctAccumulator: Accumulator {
+  private let set: SharedDistinctSet
+  private let bit: UInt32
+  /// Looks rows up for all calls of the set, of which it is the first, and stores the set.
+  private let leads: Bool
+  override var wordCount: Int { 1 }
+  override var recordsHistory: Bool { true }
+
+  init(offset: Int, set: SharedDistinctSet, call: Int) {
+    self.set = set
+    bit = 1 << UInt32(truncatingIfNeeded: call)
+    leads = call == 0
+    super.init(offset: offset)
+  }
+
+  override func update(_ rows: StateRows, _ ids: UnsafePointer<Int32>, _ count: Int, _ input: AggregateInput) {
+    prepare(ids, count, input)
+    let (offset, slots, entries, bit) = (offset, set.slots.base, set.entries, bit)
+    input.forEachRow(count) { i, _ in
+      rows.row(ids[i], offset)[0] &+= Self.see(slots[i], entries, bit)
+    }
+  }
+
+  override func record(
+    _ rows: StateRows, _ ids: UnsafePointer<Int32>, _ count: Int, _ input: AggregateInput, into history: StateRows
+  ) {
+    prepare(ids, count, input)
+    let (slots, entries, bit) = (set.slots.base, set.entries, bit)
+    input.recordEachRow(rows, ids, count, offset: offset, words: 1, into: history) { i, _, row in
+      row[0] &+= Self.see(slots[i], entries, bit)
+    }
+  }
+
+  private func prepare(_ ids: UnsafePointer<Int32>, _ count: Int, _ input: AggregateInput) {
+    if leads, let argument = input.argument { set.look(up: argument, ids, count) }
+  }
+
+  /// 1 when the call sees the value for the first time.
+  @inline(__always)
+  private static func see(_ slot: Int32, _ entries: UnsafeMutablePointer<SharedDistinctSet.Entry>, _ bit: UInt32) -> Int64 {
+    guard slot >= 0 else { return 0 }
+    let old = entries[Int(slot)].bits
+    entries[Int(slot)].bits = old | bit
+    return old & bit == 0 ? 1 : 0
+  }
+
+  override func result(_ rows: StateRows, _ ids: UnsafePointer<Int32>, _ count: Int) -> Column {
+    let out = Buffer(uninitialized: count * 8)
+    let target = out.pointer(Int64.self)
+    let offset = offset
+    for i in 0..<count { target[i] = rows.row(ids[i], offset)[0] }
+    return Column(type: .int64, count: count, values: .fixed(out))
+  }
+
+  override func clear(_ rows: StateRows, _ ids: UnsafePointer<Int32>, _ count: Int) {
+    for i in 0..<count { rows.row(ids[i], offset)[0] = 0 }
+    if leads { set.remove(groups: Set(UnsafeBufferPointer(start: ids, count: count))) }
+  }
+
+  override func write(_ rows: StateRows, _ ids: UnsafePointer<Int32>, _ count: Int, into writer: inout ByteWriter) {
+    for i in 0..<count { writer.write(rows.row(ids[i], offset)[0]) }
+    if leads { set.write(ids, count, into: &writer) }
+  }
+
+  override func read(
+    _ rows: StateRows, _ ids: UnsafePointer<Int32>, _ count: Int, from reader: inout ByteReader
+  ) throws(MillraceError) {
+    for i in 0..<count { rows.row(ids[i], offset)[0] = try reader.readInt64() }
+    if leads { try set.read(ids, count, from: &reader) }
+  }
+}
