@@ -13,6 +13,7 @@ enum OperatorFactory {
     case .filterProject(let predicate, let expressions):
       return try FilterProjectOperator(
         predicate: predicate, expressions: expressions, inputSchema: inputSchemas[0], outputSchema: node.schema)
+    case .unnest(let unnest): return try UnnestOperator(unnest, context: context)
     case .union: return UnionOperator(schema: node.schema)
     case .windowAggregate(let spec): return try WindowAggregateOperator(spec, inputSchema: inputSchemas[0], context: context)
     case .groupAggregate(let aggregate):

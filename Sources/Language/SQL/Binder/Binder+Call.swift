@@ -13,7 +13,7 @@ extension Binder {
     "ROW_NUMBER", "RANK", "DENSE_RANK", "PERCENT_RANK", "CUME_DIST", "NTILE", "LAG", "LEAD", "NTH_VALUE",
   ]
   private static let otherAggregates: Set<String> = [
-    "COLLECT", "LISTAGG", "ARRAY_AGG", "JSON_OBJECTAGG", "JSON_ARRAYAGG", "PERCENTILE", "GROUPING", "GROUPING_ID", "GROUP_ID",
+    "COLLECT", "LISTAGG", "ARRAY_AGG", "JSON_OBJECTAGG", "JSON_ARRAYAGG", "PERCENTILE",
   ]
 
   /// A function call: scalar, aggregate, or aggregate with OVER.
@@ -21,6 +21,7 @@ extension Binder {
     let name = call.name.text.uppercased()
     if Self.rankings.contains(name) { throw unsupported(name, at: span) }
     if Self.otherAggregates.contains(name) { throw unsupported(name, at: span) }
+    if Self.groupings.contains(name) { return try bindGrouping(call, name, at: span, &scope) }
     if Self.legacyWindows.contains(name) {
       throw unsupported(
         "\(name) as a group function", at: span,
@@ -96,6 +97,11 @@ extension Binder {
       do throws(BindStop) { filter = try bindCondition(condition, "FILTER (WHERE ...)", &scope) } catch { failed = true }
     }
     if failed { throw BindStop() }
+    if !arguments.isEmpty, outerScopes.count > 0, arguments.contains(where: \.refersOutside),
+      !arguments.contains(where: { $0.referencedColumns.contains { $0 < ExpressionScope.aggregateBase } })
+    {
+      throw unsupported("an aggregate over columns of the query around only", at: span)
+    }
     return try typed(at: span) { (registry) throws(MillraceError) in
       try registry.resolveAggregate(name, arguments, distinct: call.isDistinct, filter: filter)
     }
