@@ -9,7 +9,7 @@ extension Expression {
     case .column, .literal: return false
     case .call("/", let arguments), .call("%", let arguments):
       if !type.isFloating && arguments.count == 2 && !arguments[1].isNonZeroLiteral { return true }
-    case .call("ELEMENT", _): return true
+    case .call("ELEMENT", _), .call("$SINGLE_VALUE", _): return true
     case .call("LIKE", let arguments): if arguments.count == 3 && !arguments[1].isLiteral { return true }
     case .call(let name, let arguments) where name.hasPrefix("REGEXP"): if !arguments[1].isLiteral { return true }
     case .cast(let operand, let isTry):

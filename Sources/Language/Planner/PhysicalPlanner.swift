@@ -77,6 +77,7 @@ public struct PhysicalPlanner {
     case .filter(let filter):
       return add("filter", .filterProject(predicate: filter.predicate, expressions: nil), [try input(inputs[0])], schema)
     case .project(let project): return try build(project, inputs[0])
+    case .unnest(let unnest): return add("unnest", .unnest(unnest), [try input(inputs[0])], schema)
     case .union:
       var ports: [PhysicalPlan.Input] = []
       for id in inputs { ports.append(try input(id)) }

@@ -91,8 +91,34 @@ func rewritten(_ plans: [LogicalPlan], by rules: [any Rule]) -> [LogicalPlan] {
       // Over the join's columns the age may be null for lack of a match as well: only the position is what matters.
       expected.right = users.filter(onRight.mappingColumns { $0 - 7 })
     }
-    let kept = (left ? [] : [onLeft]) + (right ? [] : [onRight]) + [onBoth]
-    #expect(result == LogicalPlan.join(expected).filter(.conjunction(kept)))
+    // What reads both sides becomes the join's own condition where a row without a match is dropped anyway.
+    if kind == .inner { expected.residual = onBoth }
+    let kept = (left ? [] : [onLeft]) + (right ? [] : [onRight]) + (kind == .inner ? [] : [onBoth])
+    #expect(result == (kept.isEmpty ? LogicalPlan.join(expected) : LogicalPlan.join(expected).filter(.conjunction(kept))))
+  }
+
+  @Test func equalPairsBecomeKeysOfAnInnerJoin() {
+    let plan = LogicalPlan.join(Join(kind: .inner, left: messages, right: users, leftKeys: [], rightKeys: []))
+    let isSame = Expression.call("=", [plan.column("name"), plan.column("text")])
+    let result = rewritten(plan.filter(isSame), by: FilterThroughJoin())
+    guard case .join(var expected) = plan else { return }
+    expected.leftKeys = [messages.column("text")]
+    expected.rightKeys = [users.column("name")]
+    #expect(result == .join(expected))
+  }
+
+  @Test func throughUnnestOnTheInputsColumns() {
+    func copied(_ input: LogicalPlan) -> LogicalPlan {
+      .unnest(
+        Unnest(
+          input: input, source: .copies(input.column("size")), columns: [], ordinality: Field("n", .int32, isNullable: false)))
+    }
+    let plan = copied(messages)
+    let own = plan.column("size") .> 3
+    let number = Expression.call(">", [plan.column("n"), .literal(.int(1), .int32)])
+    #expect(
+      rewritten(plan.filter(own .&& number), by: FilterThroughUnnest())
+        == copied(messages.filter(messages.column("size") .> 3)).filter(number))
   }
 
   @Test(arguments: [

@@ -68,6 +68,7 @@ struct PlanCheck {
     case .predict(let n):
       check(n.arguments, first, "predict")
       for (argument, field) in zip(n.arguments, n.model.inputs) where argument.type != field.type { problems.append("predict: types") }
+    case .unnest(let n): check([n.source.expression], first, "unnest")
     case .union(let n):
       let types = first.fields.map(\.type)
       for input in n.inputs where input.schema.fields.map(\.type) != types { problems.append("union of different types") }

@@ -73,7 +73,8 @@ struct RandomPlans {
   }
 
   private mutating func grown(_ input: LogicalPlan, _ depth: Int) -> LogicalPlan {
-    switch int(12) {
+    switch int(13) {
+    case 12: return unnested(input)
     case 0, 1: return filtered(input)
     case 2, 3: return projected(input)
     case 4:
@@ -188,6 +189,23 @@ struct RandomPlans {
     let flag = Expression(
       .caseWhen([match, .literal(.int(1), .int64)], otherwise: .literal(.int(0), .int64)), type: .int64, isNullable: false)
     return input.filter(either).project([("t", .column(0, input.schema.fields[0])), (name(), flag), (name(), number(input))])
+  }
+
+  /// Each row a few times: copies, or one for each element of an array.
+  private mutating func unnested(_ input: LogicalPlan) -> LogicalPlan {
+    if chance(50) {
+      let copies = Expression(
+        .caseWhen([condition(input, depth: 0), .literal(.int(2), .int64)], otherwise: .literal(.int(Int64(int(2))), .int64)), type: .int64,
+        isNullable: false)
+      return filtered(.unnest(Unnest(input: input, source: .copies(copies), columns: [])))
+    }
+    let element = Field("element", .int64)
+    let array = Expression(.call("ARRAY", [number(input, depth: 0), number(input, depth: 1)]), type: .array(element), isNullable: false)
+    return filtered(
+      .unnest(
+        Unnest(
+          input: input, source: .elements(array), columns: [Field(name(), .int64)],
+          ordinality: chance(50) ? Field(name(), .int32, isNullable: false) : nil, keepsUnmatched: chance(50))))
   }
 
   /// Time, a number and another: what unions are made of.
@@ -311,7 +329,7 @@ struct RandomPlans {
   }
 
   private mutating func joined(_ left: LogicalPlan, _ right: LogicalPlan, interval: Bool) -> LogicalPlan {
-    let kind: Join.Kind = interval ? pick([.inner, .left]) : pick([.inner, .left, .right, .full])
+    let kind: Join.Kind = interval ? pick([.inner, .left]) : pick([.inner, .left, .right, .full, .semi, .anti])
     var join = Join(
       kind: kind, left: left, right: right, leftKeys: [number(left, depth: 0)], rightKeys: [number(right, depth: 0)],
       interval: interval ? .init(leftTime: 0, rightTime: 0, lowerMicros: -2_000_000, upperMicros: 1_000_000) : nil)

@@ -69,6 +69,7 @@ struct ReferenceEngine {
         if case .int(let x) = arguments[0] { row.values.append(.int(x &* 3 &+ 1)) } else { row.values.append(.null) }
         return row
       }
+    case .unnest(let n): return try unnest(n, inputs[0])
     case .union: return inputs.flatMap(\.rows)
     case .sort: return inputs[0].rows
     }
@@ -187,6 +188,25 @@ struct ReferenceEngine {
     }
   }
 
+  private func unnest(_ n: Unnest, _ input: Relation) throws -> [Row] {
+    zip(input.rows, try evaluate([n.source.expression], input)).flatMap { row, value -> [Row] in
+      var made: [[Value]] = []
+      switch value[0] {
+      case .int(let count): made = (0..<max(0, count)).map { _ in [] }
+      case .list(let elements):
+        made = elements.map { element in
+          if case .row(let fields) = element { return fields }
+          return element.isNull ? n.columns.map { _ in .null } : [element]
+        }
+      case .map(let keys, let values): made = zip(keys, values).map { [$0, $1] }
+      default: break
+      }
+      if n.ordinality != nil { made = made.enumerated().map { $1 + [.int(Int64($0 + 1))] } }
+      if made.isEmpty && n.keepsUnmatched { made = [(n.columns + (n.ordinality.map { [$0] } ?? [])).map { _ in .null }] }
+      return made.enumerated().map { Row(values: row.values + $1, time: row.time, order: row.order + [$0]) }
+    }
+  }
+
   /// Positions in the total order.
   private func ordered(_ rows: [Row]) -> [Int] {
     rows.indices.sorted { rows[$0].isBefore(rows[$1]) || (!rows[$1].isBefore(rows[$0]) && $0 < $1) }
@@ -301,6 +321,10 @@ struct ReferenceEngine {
     let schema = Schema(left.schema.fields + right.schema.fields)
     let candidates = Relation(schema: schema, rows: pairs.map { Row(values: left.rows[$0].values + right.rows[$1].values) })
     let matches = zip(pairs, try passing(n.residual, candidates)).filter(\.1).map(\.0)
+    if n.kind.isLeftOnly {
+      let matched = Set(matches.map(\.0))
+      return left.rows.indices.filter { matched.contains($0) == (n.kind == .semi) }.map { Row(values: left.rows[$0].values) }
+    }
     var result = matches.map { Row(values: left.rows[$0].values + right.rows[$1].values) }
     if n.kind == .left || n.kind == .full {
       let matched = Set(matches.map(\.0))

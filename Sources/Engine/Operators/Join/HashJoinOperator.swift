@@ -3,7 +3,7 @@ import MillraceExpressions
 import MillracePlan
 import MillraceTypes
 
-/// Inner, left, right and full join of bounded inputs. Port 0 is the left input, port 1 the right one.
+/// Inner, left, right, full, semi and anti join of bounded inputs. Port 0 is the left input, port 1 the right one.
 ///
 /// Rows of both sides are held, in whatever order they come, and joined at the end of input: left rows in their order (total order,
 /// then values), each with its matches in theirs; right rows without a match last. Retractions cancel out first, and weights of
@@ -79,10 +79,31 @@ public final class HashJoinOperator: Operator {
         )
       }
       if keepsRight { for match in matches { rightMatched[match.right] = true } }
-      emit(keepsLeft ? withUnmatched(matches, begin..<row) : matches, left, right, into: &output)
+      if join.kind.isLeftOnly {
+        emit(leftOnly(matches, begin..<row, wanted: join.kind == .semi), left, into: &output)
+      } else {
+        emit(keepsLeft ? withUnmatched(matches, begin..<row) : matches, left, right, into: &output)
+      }
     }
     if keepsRight {
       emit(rightMatched.indices.filter { !rightMatched[$0] }.map { (-1, $0) }, left, right, into: &output)
+    }
+  }
+
+  /// The left rows of a range that have a match, or those that have none.
+  private func leftOnly(_ matches: [(left: Int, right: Int)], _ rows: Range<Int>, wanted: Bool) -> [Int32] {
+    var matched = [Bool](repeating: false, count: rows.count)
+    for match in matches { matched[match.left - rows.lowerBound] = true }
+    return rows.filter { matched[$0 - rows.lowerBound] == wanted }.map { Int32(truncatingIfNeeded: $0) }
+  }
+
+  private func emit(_ rows: [Int32], _ left: Batch, into output: inout OperatorOutput) {
+    for start in stride(from: 0, to: rows.count, by: context.batchRows) {
+      let kept = left.take(rows: Array(rows[start..<min(rows.count, start + context.batchRows)]))
+      var batch = Batch(schema: join.schema, columns: kept.columns, rowCount: kept.rowCount)
+      batch.order = kept.order
+      batch.weights = kept.weights
+      output.emit(batch)
     }
   }
 

@@ -12,7 +12,8 @@ struct JoinPairs {
   let keyTypes: [DataType]
 
   init(_ join: Join) throws(MillraceError) {
-    schema = join.schema
+    // SEMI and ANTI joins look at pairs too, though they only emit left rows.
+    schema = join.kind.isLeftOnly ? Schema(join.left.schema.fields + join.right.schema.fields) : join.schema
     leftKeys = try ExpressionEvaluator(join.leftKeys, schema: join.left.schema)
     rightKeys = try ExpressionEvaluator(join.rightKeys, schema: join.right.schema)
     keyTypes = join.leftKeys.map(\.type)

@@ -14,6 +14,7 @@ enum OperatorFactory {
       return try FilterProjectOperator(
         predicate: predicate, expressions: expressions, inputSchema: inputSchemas[0], outputSchema: node.schema,
         clock: context.clock)
+    case .unnest(let unnest): return try UnnestOperator(unnest, context: context)
     case .union: return UnionOperator(schema: node.schema)
     case .windowAggregate(let spec): return try WindowAggregateOperator(spec, inputSchema: inputSchemas[0], context: context)
     case .sessionAggregate(let spec): return try SessionAggregateOperator(spec, inputSchema: inputSchemas[0], context: context)

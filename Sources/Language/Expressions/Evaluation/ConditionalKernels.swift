@@ -7,6 +7,7 @@ enum ConditionalKernels {
     let type = context.type
     switch name {
     case "COALESCE": return { v, n in coalesce(v, n, type) }
+    case "$SINGLE_VALUE": return singleValue
     case "GREATEST": return extreme(">", type)
     case "LEAST": return extreme("<", type)
     default: return nil
@@ -52,6 +53,19 @@ enum ConditionalKernels {
       choice.rows.append(choice.open)
       return Loops.adding(faults, to: select(values, choice.rows, n, type))
     }
+  }
+
+  /// The second operand; a fault where the first, a number of rows, is above 1.
+  private static func singleValue(_ v: [Vector], _ n: Int) -> Vector {
+    let counts = v[0].expanded(n)
+    var collector = FaultCollector(n)
+    for row in 0..<n where !counts.isNull(row) && counts.pointer(Int64.self)[row] > 1 { collector.mark(row) }
+    var result = Vector(column: v[1].expanded(n))
+    if let faults = collector.faults("a subquery that is used as a value has more than one row") {
+      result.column = result.column.withValidity(Bitmap.both(result.column.validity, faults.rows.inverted()))
+      result.faults = faults
+    }
+    return Loops.adding(Loops.faults(v), to: result)
   }
 
   private static func coalesce(_ v: [Vector], _ n: Int, _ type: DataType) -> Vector {

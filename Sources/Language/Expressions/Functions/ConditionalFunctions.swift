@@ -24,6 +24,11 @@ enum ConditionalFunctions {
       return .conditional([.call("=", pair, .boolean), .null(type)], otherwise: arguments[0].cast(to: type))
     },
     extreme("GREATEST"), extreme("LEAST"),
+    // The value of a subquery of so many rows; queries cannot be meant to write it.
+    ScalarFunction("$SINGLE_VALUE", "$SINGLE_VALUE(BIGINT, value)") { (arguments) throws(MillraceError) in
+      guard arguments.count == 2, arguments[0].type == .int64 else { return nil }
+      return .call("$SINGLE_VALUE", arguments, arguments[1].type, isNullable: true)
+    },
   ]
 
   /// Null when any argument is null, as Flink.

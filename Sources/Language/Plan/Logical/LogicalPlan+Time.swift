@@ -36,6 +36,7 @@ extension LogicalPlan {
     case .over(let n): return column < n.input.schema.count ? n.input.timeAttribute(of: column) : nil
     case .rank(let n): return column < n.input.schema.count && n.onlyInserts ? n.input.timeAttribute(of: column) : nil
     case .predict(let n): return column < n.input.schema.count ? n.input.timeAttribute(of: column) : nil
+    case .unnest(let n): return column < n.input.schema.count ? n.input.timeAttribute(of: column) : nil
     case .asOf(let n):
       guard column < n.input.schema.count, let attribute = n.input.timeAttribute(of: column) else { return nil }
       guard case .exact(let offset) = attribute else { return nil }

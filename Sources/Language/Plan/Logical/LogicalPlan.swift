@@ -18,6 +18,7 @@ public indirect enum LogicalPlan: Sendable, Hashable {
   case join(Join)
   case asOf(AsOfJoin)
   case predict(Predict)
+  case unnest(Unnest)
   case union(Union)
   case sort(Sort)
 
@@ -34,6 +35,7 @@ public indirect enum LogicalPlan: Sendable, Hashable {
     case .join(let n): n.schema
     case .asOf(let n): n.schema
     case .predict(let n): n.schema
+    case .unnest(let n): n.schema
     case .union(let n): n.schema
     case .sort(let n): n.input.schema
     }
@@ -51,6 +53,7 @@ public indirect enum LogicalPlan: Sendable, Hashable {
     case .join(let n): [n.left, n.right]
     case .asOf(let n): [n.input] + n.view.branches.map(\.input)
     case .predict(let n): [n.input]
+    case .unnest(let n): [n.input]
     case .union(let n): n.inputs
     case .sort(let n): [n.input]
     }
@@ -89,6 +92,9 @@ public indirect enum LogicalPlan: Sendable, Hashable {
     case .predict(var n):
       n.input = inputs[0]
       return .predict(n)
+    case .unnest(var n):
+      n.input = inputs[0]
+      return .unnest(n)
     case .union(var n):
       n.inputs = inputs
       return .union(n)

@@ -45,6 +45,7 @@ public struct PhysicalPlan: Sendable, Hashable {
     case values(ValuesRelation)
     /// Predicate (optional), then expressions.
     case filterProject(predicate: Expression?, expressions: [Expression]?)
+    case unnest(Unnest)
     case union
     /// Pane-based window aggregate; `keys` are the non-window keys over the input, `outputs` says where each output column
     /// comes from.

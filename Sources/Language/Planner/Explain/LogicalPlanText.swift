@@ -113,6 +113,11 @@ public enum LogicalPlanText {
         return "AsOf \(n.view.name)\(shift) for (\(list(n.keys, names))): \(n.view.features.map(\.field.name).joined(separator: ", "))"
       case .predict(let n):
         return "Predict \(n.model.name)(\(list(n.arguments, names))): \(n.model.outputs.map(\.name).joined(separator: ", "))"
+      case .unnest(let n):
+        let columns = (n.columns + (n.ordinality.map { [$0] } ?? [])).map(\.name).joined(separator: ", ")
+        let expression = n.source.expression.sql(names)
+        if case .copies = n.source { return "Replicate by \(expression)" }
+        return "Unnest\(n.keepsUnmatched ? " LEFT" : "") \(expression) AS (\(columns))"
       case .union: return "Union"
       case .sort(let n):
         let keys = n.keys.map { "\($0.expression.sql(names)) \($0.isAscending ? "ASC" : "DESC")" }.joined(separator: ", ")

@@ -58,6 +58,9 @@ extension LogicalPlan {
     case .predict(var n):
       n.arguments = n.arguments.map(map)
       return .predict(n)
+    case .unnest(var n):
+      n.source.expression = map(n.source.expression)
+      return .unnest(n)
     case .sort(var n):
       for i in n.keys.indices { n.keys[i].expression = map(n.keys[i].expression) }
       return .sort(n)

@@ -100,14 +100,3 @@ public struct PlanGraph: Sendable {
 extension PlanGraph: Equatable {
   public static func == (a: PlanGraph, b: PlanGraph) -> Bool { a.outputs == b.outputs && a.nodes == b.nodes }
 }
-
-extension LogicalPlan {
-  /// A number that two values share only if they share their storage, and so are equal; good while the plan is alive.
-  ///
-  /// A sub-plan that occurs in several places is usually the same storage, which makes walking a tree as cheap as walking its graph.
-  fileprivate var storageIdentity: UInt? {
-    // An indirect case is a reference to its payload. Should the compiler ever choose another layout, only speed is lost.
-    guard MemoryLayout<LogicalPlan>.size == MemoryLayout<UInt>.size else { return nil }
-    return unsafeBitCast(self, to: UInt.self)
-  }
-}

@@ -91,6 +91,7 @@ struct ColumnNeeds {
           }
         }
     case .predict(let n): return [passedOn.union(columns(n.arguments))]
+    case .unnest(let n): return [passedOn.union(n.source.expression.referencedColumns)]
     case .union: return node.inputs.map { _ in needed }
     case .sort(let n): return [needed.union(columns(n.keys.map(\.expression)))]
     }
@@ -263,6 +264,11 @@ private struct Pruning {
       n.arguments = remap(n.arguments, input)
       return Pruned(
         node: new.add(.predict(n), inputs: [input.node]), columns: input.columns + n.model.outputs.indices.map { width + $0 })
+    case .unnest(var n):
+      let input = narrowedInput(0, of: id)
+      n.source.expression = remap(n.source.expression, input)
+      let made = n.columns.count + (n.ordinality == nil ? 0 : 1)
+      return Pruned(node: new.add(.unnest(n), inputs: [input.node]), columns: input.columns + (0..<made).map { width + $0 })
     case .union(let n):
       let inputs = inputIDs.indices.map { narrowedInput($0, of: id) }
       return Pruned(node: new.add(.union(n), inputs: inputs.map(\.node)), columns: inputs[0].columns)

@@ -7,7 +7,7 @@ public struct Optimizer: Sendable {
   public static let all: [any Rule] = [
     ConstantFolding(), TrivialFilterRemoval(), FilterMerge(), FilterThroughProject(), FilterThroughAsOf(), FilterThroughPredict(),
     FilterThroughWindow(), FilterThroughOver(), FilterIntoRank(), FilterThroughJoin(), JoinConditionPushdown(), FilterThroughAggregate(),
-    FilterThroughUnion(), FilterThroughSort(), FilterIntoScan(), ProjectMerge(), IdentityProjectRemoval(),
+    FilterThroughUnion(), FilterThroughUnnest(), FilterThroughSort(), FilterIntoScan(), ProjectMerge(), IdentityProjectRemoval(),
     AggregateSharing(), SharedExpressionHoisting(), ColumnPruning(),
   ]
 

@@ -20,6 +20,8 @@ package struct SQLExpression: Sendable, Hashable {
     case between(SQLExpression, low: SQLExpression, high: SQLExpression, negated: Bool, symmetric: Bool)
     case inList(SQLExpression, [SQLExpression], negated: Bool)
     case inQuery(SQLExpression, SQLQuery, negated: Bool)
+    /// `x > ANY (SELECT ...)`, `x = ALL (SELECT ...)`
+    case quantified(SQLExpression, SQLBinaryOperator, SQLQuery, isAll: Bool)
     case like(SQLExpression, pattern: SQLExpression, escape: SQLExpression?, negated: Bool, similar: Bool)
     case exists(SQLQuery)
     case subquery(SQLQuery)

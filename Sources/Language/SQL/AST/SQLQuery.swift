@@ -41,11 +41,23 @@ package struct SQLSelect: Sendable, Hashable {
   /// Nil for a SELECT of constants.
   package var from: SQLTable?
   package var filter: SQLExpression?
-  /// Nil without GROUP BY; empty for GROUP BY ().
-  package var groupBy: [SQLExpression]?
+  /// Nil without GROUP BY.
+  package var groupBy: [SQLGrouping]?
+  /// GROUP BY DISTINCT: equal grouping sets count once.
+  package var isGroupDistinct = false
   package var having: SQLExpression?
   package var windows: [SQLNamedWindow] = []
   package var span: SourceSpan
+}
+
+/// A part of GROUP BY.
+package indirect enum SQLGrouping: Sendable, Hashable {
+  /// `a`, `(a, b)`, `()`
+  case keys([SQLExpression])
+  case rollup([SQLGrouping])
+  case cube([SQLGrouping])
+  /// GROUPING SETS (...)
+  case sets([SQLGrouping])
 }
 
 package struct SQLSelectItem: Sendable, Hashable {

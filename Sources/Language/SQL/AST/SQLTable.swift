@@ -36,6 +36,7 @@ package enum SQLJoinCondition: Sendable, Hashable {
   case none
   case on(SQLExpression)
   case using([Identifier])
+  case natural
 }
 
 /// A table function: TUMBLE, HOP, ML_PREDICT and their like.

@@ -13,7 +13,7 @@ extension Binder {
     "PERCENT_RANK", "CUME_DIST", "NTILE", "LAG", "LEAD", "NTH_VALUE",
   ]
   private static let otherAggregates: Set<String> = [
-    "COLLECT", "LISTAGG", "ARRAY_AGG", "JSON_OBJECTAGG", "JSON_ARRAYAGG", "PERCENTILE", "GROUPING", "GROUPING_ID", "GROUP_ID",
+    "COLLECT", "LISTAGG", "ARRAY_AGG", "JSON_OBJECTAGG", "JSON_ARRAYAGG", "PERCENTILE",
   ]
 
   /// A function call: scalar, aggregate, or aggregate with OVER.
@@ -23,6 +23,7 @@ extension Binder {
     if Self.rankings.contains(name) { throw unsupported(name, at: span) }
     if Self.otherAggregates.contains(name) { throw unsupported(name, at: span) }
     if Self.windowFunctions.contains(name) { return try bindWindowProperty(call, at: span, &scope) }
+    if Self.groupings.contains(name) { return try bindGrouping(call, name, at: span, &scope) }
     if registry.isAggregate(name) { return try bindAggregate(call, name, at: span, &scope) }
     if call.over != nil {
       if !registry.isScalar(name) { return try bindCall(call.name.text, call.arguments, at: call.name.span, &scope) }
@@ -93,6 +94,11 @@ extension Binder {
       do throws(BindStop) { filter = try bindCondition(condition, "FILTER (WHERE ...)", &scope) } catch { failed = true }
     }
     if failed { throw BindStop() }
+    if !arguments.isEmpty, outerScopes.count > 0, arguments.contains(where: \.refersOutside),
+      !arguments.contains(where: { $0.referencedColumns.contains { $0 < ExpressionScope.aggregateBase } })
+    {
+      throw unsupported("an aggregate over columns of the query around only", at: span)
+    }
     return try typed(at: span) { (registry) throws(MillraceError) in
       try registry.resolveAggregate(name, arguments, distinct: call.isDistinct, filter: filter)
     }

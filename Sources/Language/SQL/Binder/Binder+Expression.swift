@@ -37,9 +37,7 @@ extension Binder {
     case .row(let items): return try bindCall("ROW", items, at: e.span, &scope)
     case .element(let x, let index): return try bindCall("ITEM", [x, index], at: e.span, &scope)
     case .field(let x, let name): return try bindField(x, name, &scope)
-    case .inQuery: throw unsupported("IN (SELECT ...)", at: e.span, hint: "join the query instead")
-    case .exists: throw unsupported("EXISTS (SELECT ...)", at: e.span, hint: "join the query instead")
-    case .subquery: throw unsupported("a subquery as a value", at: e.span, hint: "join the query instead")
+    case .inQuery, .exists, .subquery, .quantified: return try bindSubquery(e, &scope)
     case .invalid: throw BindStop()
     }
   }
@@ -85,25 +83,25 @@ extension Binder {
 
   // MARK: Names
 
-  /// `column`, `table.column`, and access of row fields behind either.
+  /// `column`, `table.column`, and access of row fields behind either; of this query, else of the nearest one around that has it.
   private mutating func bindName(
     _ parts: [Identifier], at span: SourceSpan, _ scope: inout ExpressionScope
   ) throws(BindStop) -> Expression {
-    let first = parts[0]
-    var column: Int
+    var value: Expression
     var next: Int
-    if parts.count > 1, scope.columns.contains(where: { $0.qualifier == first.text }) {
-      column = try findColumn(parts[1], qualifier: first.text, at: span, scope)
-      next = 2
+    if let place = place(of: parts, scope.columns) {
+      let column = try findColumn(place.name, qualifier: place.qualifier, at: span, scope.columns)
+      scope.uses.append((column, span))
+      value = .column(column, scope.columns[column].field)
+      next = place.count
+    } else if let (level, place) = outerPlace(of: parts, scope.columns) {
+      let column = try findColumn(place.name, qualifier: place.qualifier, at: span, outerScopes[level].columns)
+      outerScopes[level].uses.append((column, span))
+      value = .outer(level: level, column: column, outerScopes[level].columns[column].field)
+      next = place.count
     } else {
-      if parts.count > 1, !scope.columns.contains(where: { $0.name == first.text }) {
-        throw unknownQualifier(parts, scope)
-      }
-      column = try findColumn(first, qualifier: nil, at: span, scope)
-      next = 1
+      throw try missing(parts, at: span, scope)
     }
-    scope.uses.append((column, span))
-    var value = Expression.column(column, scope.columns[column].field)
     while next < parts.count {
       let part = parts[next]
       let operand = value
@@ -113,22 +111,57 @@ extension Binder {
     return value
   }
 
+  /// Reports a name that no query has.
+  private mutating func missing(_ parts: [Identifier], at span: SourceSpan, _ scope: ExpressionScope) throws(BindStop) -> BindStop {
+    guard parts.count > 1 else {
+      _ = try findColumn(parts[0], qualifier: nil, at: span, scope.columns)
+      return BindStop()
+    }
+    for columns in [scope.columns] + outerScopes.reversed().map(\.columns) where columns.contains(where: { $0.qualifier == parts[0].text })
+    {
+      _ = try findColumn(parts[1], qualifier: parts[0].text, at: span, columns)
+    }
+    return unknownQualifier(parts, scope)
+  }
+
+  /// How a name leads to a column, and how many of its parts that takes; nil when none of the columns is meant.
+  private func place(of parts: [Identifier], _ columns: [ScopeColumn]) -> (name: Identifier, qualifier: String?, count: Int)? {
+    let first = parts[0].text
+    if parts.count > 1, columns.contains(where: { $0.qualifier == first && $0.name == parts[1].text }) { return (parts[1], first, 2) }
+    // A table's name hides columns of its name.
+    if parts.count > 1, columns.contains(where: { $0.qualifier == first }) { return nil }
+    return columns.contains { $0.name == first && !$0.isShadowed } ? (parts[0], nil, 1) : nil
+  }
+
+  private func outerPlace(
+    of parts: [Identifier], _ columns: [ScopeColumn]
+  ) -> (level: Int, place: (name: Identifier, qualifier: String?, count: Int))? {
+    // A table hides those of its name further out.
+    func names(_ columns: [ScopeColumn]) -> Bool { parts.count > 1 && columns.contains { $0.qualifier == parts[0].text } }
+    if names(columns) { return nil }
+    for level in outerScopes.indices.reversed() {
+      if let place = place(of: parts, outerScopes[level].columns) { return (level, place) }
+      if names(outerScopes[level].columns) { return nil }
+    }
+    return nil
+  }
+
   private mutating func findColumn(
-    _ name: Identifier, qualifier: String?, at span: SourceSpan, _ scope: ExpressionScope
+    _ name: Identifier, qualifier: String?, at span: SourceSpan, _ columns: [ScopeColumn]
   ) throws(BindStop) -> Int {
-    let matches = scope.columns.indices.filter { index in
-      let column = scope.columns[index]
+    let matches = columns.indices.filter { index in
+      let column = columns[index]
       if let qualifier { return column.qualifier == qualifier && column.name == name.text }
       return column.name == name.text && !column.isShadowed
     }
     if matches.count == 1 { return matches[0] }
     if matches.isEmpty {
-      let candidates = scope.columns.filter { qualifier == nil ? !$0.isShadowed : $0.qualifier == qualifier }.map(\.name)
-      if qualifier == nil, scope.columns.contains(where: { $0.name == name.text }) {
+      let candidates = columns.filter { qualifier == nil ? !$0.isShadowed : $0.qualifier == qualifier }.map(\.name)
+      if qualifier == nil, columns.contains(where: { $0.name == name.text }) {
         throw fail("\(name.text) is a computed column, and those cannot use each other", at: name.span, hint: "repeat its expression")
       }
       let place = qualifier.map { " in \($0)" } ?? ""
-      if scope.columns.isEmpty {
+      if columns.isEmpty {
         throw fail(
           "there is no column \(name.text) here", at: name.span,
           hint: qualifier == nil ? "write text in single quotes: '\(name.text)'" : nil)
@@ -137,7 +170,7 @@ extension Binder {
         "no column is named \(name.text)\(place)", at: name.span,
         hint: didYouMean(name.text, among: candidates) ?? listing(candidates))
     }
-    let tables = matches.compactMap { scope.columns[$0].qualifier }
+    let tables = matches.compactMap { columns[$0].qualifier }
     let choices = tables.count == matches.count && Set(tables).count == tables.count
     throw fail(
       "the column \(name.text) is ambiguous: \(matches.count) relations have it", at: span,

@@ -11,24 +11,25 @@ extension Binder {
     var relation = try bind(table)
     guard let filter else { return relation }
     var scope = ExpressionScope(relation.columns, aggregates: .refused("in WHERE"), plan: relation.plan)
+    scope.allowsSubqueries = true
     let predicate: Expression
     do throws(BindStop) { predicate = try bindCondition(filter, "WHERE", &scope) } catch {
       failed = true
       return relation
     }
+    var conjuncts = predicate.conjuncts
     if let join = relation.openJoin {
       // What concerns one side only stays a filter, which rules push down.
       let width = join.left.schema.count
       func joins(_ conjunct: Expression) -> Bool {
-        let columns = conjunct.referencedColumns
-        return columns.contains { $0 < width } && columns.contains { $0 >= width }
+        let columns = conjunct.referencedColumns.filter { $0 < ExpressionScope.aggregateBase }
+        return conjunct.subqueryIndices.isEmpty && columns.contains { $0 < width } && columns.contains { $0 >= width }
       }
-      let conjuncts = predicate.conjuncts
       relation.plan = try self.join(.inner, join.left, join.right, join.conjuncts + conjuncts.filter(joins), at: filter.span)
-      let rest = conjuncts.filter { !joins($0) }
-      if !rest.isEmpty { relation.plan = .filter(Filter(input: relation.plan, predicate: .conjunction(rest))) }
-    } else {
-      relation.plan = .filter(Filter(input: relation.plan, predicate: predicate))
+      conjuncts = conjuncts.filter { !joins($0) }
+    }
+    if !conjuncts.isEmpty {
+      relation.plan = try filtered(relation.plan, .conjunction(conjuncts), scope.subqueries, height: &relation.height)
     }
     relation.openJoin = nil
     return relation
@@ -40,12 +41,15 @@ extension Binder {
     case .named(let name): return try aliased(try bindNamed(name), table.alias, implied: name.parts.last?.text)
     case .asOf(let name, let instant): throw asOfElsewhere(name, at: instant.span)
     case .subquery(let query, let isLateral):
-      if isLateral { throw unsupported("LATERAL subqueries", at: table.span) }
+      // Nothing is to the left of it that it could name.
+      _ = isLateral
       return try aliased(try bind(query), table.alias, implied: nil)
     case .function(let call, let isLateral):
       if isLateral { throw unsupported("LATERAL table functions", at: table.span) }
       return try aliased(try bindTableFunction(call), table.alias, implied: nil)
-    case .unnest: throw unsupported("UNNEST", at: table.span)
+    case .unnest:
+      let nothing = BoundRelation(.values(ValuesRelation(schema: Schema([]), rows: [[]])), qualifier: nil, height: 1)
+      return try bindUnnest(nothing, table, .cross, .none, at: table.span)
     case .join: return try bindJoin(table)
     case .invalid: throw BindStop()
     }
@@ -88,7 +92,7 @@ extension Binder {
     return height
   }
 
-  private mutating func aliased(_ relation: BoundRelation, _ alias: SQLTableAlias?, implied: String?) throws(BindStop) -> BoundRelation {
+  mutating func aliased(_ relation: BoundRelation, _ alias: SQLTableAlias?, implied: String?) throws(BindStop) -> BoundRelation {
     var result = relation
     if let alias, !alias.columns.isEmpty { result = try renamed(relation, alias.columns, of: alias.name) }
     let qualifier = alias?.name.text ?? implied
@@ -112,10 +116,17 @@ extension Binder {
     var left: BoundRelation?
     do throws(BindStop) { left = try bind(node) } catch {}
     for (right, kind, condition, span) in spine.reversed() {
-      if case .asOf(let name, let instant) = right.kind {
+      switch right.kind {
+      case .asOf(let name, let instant):
         guard let events = left else { throw BindStop() }
         left = try bindAsOf(events, name, instant, right.alias, kind, condition, at: right.span)
-      } else {
+      case .unnest:
+        guard let rows = left else { continue }
+        left = try bindUnnest(rows, right, kind, condition, at: span)
+      case .subquery(let query, isLateral: true):
+        guard let rows = left else { continue }
+        left = try bindLateral(rows, query, right, kind, condition, at: span)
+      default:
         var other: BoundRelation?
         do throws(BindStop) { other = try bind(right) } catch {}
         guard let first = left, let second = other else {
@@ -128,52 +139,5 @@ extension Binder {
     }
     guard let left else { throw BindStop() }
     return left
-  }
-
-  private mutating func bindJoin(
-    _ left: BoundRelation, _ right: BoundRelation, _ kind: SQLJoinKind, _ condition: SQLJoinCondition, _ table: SQLTable,
-    at span: SourceSpan
-  ) throws(BindStop) -> BoundRelation {
-    if let name = right.columns.first?.qualifier, left.columns.contains(where: { $0.qualifier == name }) {
-      throw fail("two tables are named \(name) here", at: table.span, hint: "give one of them an alias with AS")
-    }
-    var columns = left.columns + right.columns
-    var conjuncts: [Expression] = []
-    switch condition {
-    case .none: break
-    case .on(let expression):
-      var scope = ExpressionScope(columns, aggregates: .refused("in ON"))
-      conjuncts = try bindCondition(expression, "ON", &scope).conjuncts
-    case .using(let names):
-      for name in names {
-        let pair = try (usingColumn(name, left.columns, "left"), usingColumn(name, right.columns, "right"))
-        let second = left.columns.count + pair.1
-        conjuncts.append(try resolve("=", [.column(pair.0, columns[pair.0].field), .column(second, columns[second].field)], at: name.span))
-        columns[kind == .right ? pair.0 : second].isShadowed = true
-      }
-      if kind == .full { throw unsupported("FULL JOIN with USING", at: span, hint: "write ON and COALESCE the columns") }
-    }
-    let planKind: Join.Kind =
-      switch kind {
-      case .inner, .cross: .inner
-      case .left: .left
-      case .right: .right
-      case .full: .full
-      }
-    let plan = try join(planKind, left.plan, right.plan, conjuncts, at: span)
-    let fields = plan.schema.fields
-    for index in columns.indices { columns[index].field.isNullable = fields[index].isNullable }
-    var result = BoundRelation(plan: plan, columns: columns, height: max(left.height, right.height) + 1)
-    if planKind == .inner { result.openJoin = OpenJoin(left: left.plan, right: right.plan, conjuncts: conjuncts) }
-    return result
-  }
-
-  private mutating func usingColumn(_ name: Identifier, _ columns: [ScopeColumn], _ side: String) throws(BindStop) -> Int {
-    let matches = columns.indices.filter { columns[$0].name == name.text && !columns[$0].isShadowed }
-    if matches.count == 1 { return matches[0] }
-    if matches.count > 1 { throw fail("the column \(name.text) is ambiguous on the \(side) side of the join", at: name.span) }
-    throw fail(
-      "no column is named \(name.text) on the \(side) side of the join", at: name.span,
-      hint: didYouMean(name.text, among: columns.map(\.name)))
   }
 }

@@ -13,7 +13,9 @@ extension Binder {
     var rest: [Expression] = []
     var bounds: [(conjunct: Expression, bound: TimeBound)] = []
     for conjunct in conjuncts {
-      if let bound = timeBound(conjunct, left, right, width) {
+      if conjunct.refersOutside {
+        rest.append(conjunct)
+      } else if let bound = timeBound(conjunct, left, right, width) {
         bounds.append((conjunct, bound))
       } else if let (leftKey, rightKey) = equalKeys(conjunct, width) {
         node.leftKeys.append(leftKey)
@@ -167,6 +169,7 @@ extension Binder {
     let width = events.columns.count
     switch condition {
     case .none: break
+    case .natural: throw unsupported("NATURAL JOIN of a feature view", at: span, hint: "name its keys: JOIN ... USING (...)")
     case .using(let names):
       for name in names {
         guard let key = view.keys.firstIndex(where: { $0.name == name.text }) else {

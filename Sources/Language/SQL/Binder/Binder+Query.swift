@@ -149,62 +149,6 @@ extension Binder {
     return BoundRelation(.values(ValuesRelation(schema: Schema(fields), rows: bound)), qualifier: nil, height: 1)
   }
 
-  // MARK: Set operations
-
-  /// Flattens UNION ALL chains, whose left side may be long.
-  private mutating func bindSetOperation(_ query: SQLQuery) throws(BindStop) -> BoundRelation {
-    guard case .setOperation(let operation, let all, let left, let right) = query.body else { throw BindStop() }
-    guard operation == .union else { throw unsupported(operation.rawValue, at: query.span) }
-    var operands = [right]
-    var node = left
-    while case .setOperation(.union, all, let nextLeft, let nextRight) = node.body {
-      operands.append(nextRight)
-      node = nextLeft
-    }
-    operands.append(node)
-    var relations: [BoundRelation] = []
-    var failed = false
-    for operand in operands.reversed() {
-      do throws(BindStop) { relations.append(try bind(operand)) } catch { failed = true }
-    }
-    guard !failed, let first = relations.first else { throw BindStop() }
-    for (relation, operand) in zip(relations, operands.reversed()) where relation.columns.count != first.columns.count {
-      throw fail("UNION of \(first.columns.count) and \(relation.columns.count) columns", at: operand.span)
-    }
-    var types: [DataType] = []
-    for column in first.columns.indices {
-      guard let type = registry.commonType(relations.map { $0.columns[column].field.type }), type != .null else {
-        let given = uniqued(relations.map { $0.columns[column].field.type.description })
-        throw fail(
-          "column \(first.columns[column].name) of UNION has no common type: \(given.joined(separator: ", "))", at: query.span,
-          hint: "CAST it on one side")
-      }
-      types.append(type)
-    }
-    var inputs: [LogicalPlan] = []
-    for relation in relations {
-      var expressions: [Expression] = []
-      for (index, field) in relation.plan.schema.fields.enumerated() {
-        expressions.append(
-          try typed(at: query.span) { (registry) throws(MillraceError) in try registry.assign(.column(index, field), to: types[index]) })
-      }
-      inputs.append(project(relation.plan, expressions, first.columns.map(\.name)))
-    }
-    let height = (relations.map(\.height).max() ?? 0) + 2
-    let result = BoundRelation(.union(Union(inputs: inputs)), qualifier: nil, height: height)
-    return all ? result : distinct(result)
-  }
-
-  /// Each row once.
-  func distinct(_ relation: BoundRelation) -> BoundRelation {
-    let fields = relation.plan.schema.fields
-    let plan = LogicalPlan.aggregate(
-      Aggregate(
-        input: relation.plan, keys: fields.indices.map { .column($0, fields[$0]) }, keyNames: fields.map(\.name), aggregates: [],
-        names: []))
-    return BoundRelation(plan, qualifier: nil, height: relation.height + 1)
-  }
-
   mutating func checkHeight(_ height: Int, at span: SourceSpan) throws(BindStop) {
     if height > Self.heightLimit { throw fail("too many queries and views are stacked upon each other here", at: span) }
   }

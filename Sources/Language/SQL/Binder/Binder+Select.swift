@@ -9,6 +9,9 @@ private struct SelectState {
   var scope: ExpressionScope
   var items: [(expression: Expression, name: String, span: SourceSpan, uses: [(column: Int, span: SourceSpan)])] = []
   var groupKeys: [Expression] = []
+  /// Positions of the keys of each grouping set.
+  var groupingSets: [[Int]] = [[]]
+  var height = 1
   var having: (expression: Expression, uses: [(column: Int, span: SourceSpan)])?
   var sortKeys: [(item: SQLSortItem, target: SortTarget)] = []
   var isGrouped = false
@@ -28,10 +31,13 @@ extension Binder {
     if let from = select.from { source = try bindFiltered(from, select.filter, failed: &failed) }
     let height = (source?.height ?? 0) + 3
     try checkHeight(height, at: select.span)
+    let outside = source?.columns ?? []
     if source == nil, let filter = select.filter { throw fail("WHERE without FROM", at: filter.span) }
     var state = SelectState(
       plan: source?.plan ?? .values(ValuesRelation(schema: Schema([]), rows: [[]])),
-      scope: ExpressionScope(source?.columns ?? [], aggregates: .collected, plan: source?.plan))
+      scope: ExpressionScope(outside, aggregates: .collected, plan: source?.plan))
+    state.scope.allowsSubqueries = true
+    state.height = height
     state.failed = failed
     for window in select.windows { state.scope.namedWindows[window.name.text] = window.window }
     bindGroupWindow(select, &state)
@@ -41,14 +47,14 @@ extension Binder {
     bindSortItems(orderBy, &state)
     if state.failed { throw BindStop() }
     state.isGrouped = select.groupBy != nil || select.having != nil || !state.scope.aggregates.isEmpty
-    return try assemble(select, state, limits, height)
+    return try assemble(select, state, limits)
   }
 
   // MARK: Clauses
 
   /// A window among the group keys, before anything that may ask for its bounds.
   private mutating func bindGroupWindow(_ select: SQLSelect, _ state: inout SelectState) {
-    for key in select.groupBy ?? [] where Self.groupWindow(key) != nil {
+    for key in Self.plainKeys(select.groupBy ?? []) where Self.groupWindow(key) != nil {
       do throws(BindStop) {
         if let other = state.scope.groupWindow {
           throw fail("the query is grouped by two windows, \(other.function) being the first", at: key.span, hint: "group in a subquery")
@@ -97,7 +103,11 @@ extension Binder {
         report("there is nothing to select with *", at: span, hint: "add FROM")
       }
     }
-    for index in matches { state.items.append((.column(index, columns[index].field), columns[index].name, span, [(index, span)])) }
+    // Columns that USING joined come first.
+    let ranked = matches.sorted { (columns[$0].usingRank ?? .max, $0) < (columns[$1].usingRank ?? .max, $1) }
+    for index in wanted == nil ? ranked : matches {
+      state.items.append((.column(index, columns[index].field), columns[index].name, span, [(index, span)]))
+    }
   }
 
   private func impliedName(_ expression: SQLExpression) -> String? {
@@ -109,23 +119,103 @@ extension Binder {
   }
 
   private mutating func bindGroupKeys(_ select: SQLSelect, _ state: inout SelectState) {
-    for key in select.groupBy ?? [] {
-      if Self.groupWindow(key) != nil {
-        state.groupKeys += state.scope.groupWindow?.columns ?? []
-        continue
-      }
-      do throws(BindStop) {
-        var scope = state.scope
-        scope.allowed = .refused("in GROUP BY")
-        let bound = try bind(key, &scope)
-        if case .literal = bound.kind {
-          throw fail("GROUP BY a constant groups nothing", at: key.span, hint: "name the column; its number is not taken here")
-        }
-        if !state.groupKeys.contains(bound) { state.groupKeys.append(bound) }
-      } catch {
-        state.failed = true
+    guard let grouping = select.groupBy else { return }
+    do throws(BindStop) {
+      var sets = try groupingSets(grouping, &state, at: select.span)
+      if select.isGroupDistinct { sets = Self.unique(sets) }
+      state.groupingSets = sets
+    } catch { state.failed = true }
+  }
+
+  /// The position of a group key, which is bound in the columns of FROM.
+  private mutating func groupKey(_ key: SQLExpression, _ state: inout SelectState) throws(BindStop) -> Int {
+    var scope = state.scope
+    scope.allowed = .refused("in GROUP BY")
+    let bound = try bind(key, &scope)
+    state.scope.subqueries = scope.subqueries
+    if case .literal = bound.kind {
+      throw fail("GROUP BY a constant groups nothing", at: key.span, hint: "name the column; its number is not taken here")
+    }
+    return Self.place(bound, &state)
+  }
+
+  private static func place(_ key: Expression, _ state: inout SelectState) -> Int {
+    if let known = state.groupKeys.firstIndex(of: key) { return known }
+    state.groupKeys.append(key)
+    return state.groupKeys.count - 1
+  }
+
+  /// Every key that GROUP BY names, in whatever sets.
+  private static func plainKeys(_ grouping: [SQLGrouping]) -> [SQLExpression] {
+    grouping.flatMap { part -> [SQLExpression] in
+      switch part {
+      case .keys(let keys): keys
+      case .rollup(let parts), .cube(let parts), .sets(let parts): plainKeys(parts)
       }
     }
+  }
+
+  /// The grouping sets of a list: every combination of one set of each of its parts.
+  private mutating func groupingSets(_ list: [SQLGrouping], _ state: inout SelectState, at span: SourceSpan) throws(BindStop) -> [[Int]] {
+    var sets: [[Int]] = [[]]
+    var failed = false
+    for part in list {
+      do throws(BindStop) {
+        let own = try groupingSets(part, &state, at: span)
+        if sets.count * own.count > Self.groupingSetLimit {
+          throw fail("these are more than \(Self.groupingSetLimit) grouping sets", at: span, hint: "name the sets that are needed")
+        }
+        sets = sets.flatMap { first in own.map { second in first + second.filter { !first.contains($0) } } }
+      } catch { failed = true }
+    }
+    if failed { throw BindStop() }
+    return sets.map { $0.sorted() }
+  }
+
+  static let groupingSetLimit = 1024
+
+  private mutating func groupingSets(_ part: SQLGrouping, _ state: inout SelectState, at span: SourceSpan) throws(BindStop) -> [[Int]] {
+    switch part {
+    case .keys(let keys):
+      var set: [Int] = []
+      var failed = false
+      for key in keys {
+        if Self.groupWindow(key) != nil {
+          for column in state.scope.groupWindow?.columns ?? [] { set.append(Self.place(column, &state)) }
+          continue
+        }
+        do throws(BindStop) { set.append(try groupKey(key, &state)) } catch { failed = true }
+      }
+      if failed { throw BindStop() }
+      return [set]
+    case .sets(let parts):
+      var sets: [[Int]] = []
+      for part in parts { sets += try groupingSets(part, &state, at: span) }
+      return sets
+    case .rollup(let parts):
+      let members = try single(parts, &state, at: span)
+      return (0...members.count).reversed().map { members.prefix($0).flatMap { $0 } }
+    case .cube(let parts):
+      let members = try single(parts, &state, at: span)
+      if members.count > 10 {
+        throw fail("CUBE of \(members.count) keys makes too many grouping sets", at: span, hint: "it takes at most 10")
+      }
+      return (0..<1 << members.count).map { chosen in
+        members.indices.filter { chosen & (1 << (members.count - 1 - $0)) == 0 }.flatMap { members[$0] }
+      }
+    }
+  }
+
+  /// Parts that are one set each, as ROLLUP and CUBE take them.
+  private mutating func single(_ parts: [SQLGrouping], _ state: inout SelectState, at span: SourceSpan) throws(BindStop) -> [[Int]] {
+    var sets: [[Int]] = []
+    for part in parts { sets += try groupingSets(part, &state, at: span) }
+    return sets
+  }
+
+  private static func unique(_ sets: [[Int]]) -> [[Int]] {
+    var seen: Set<[Int]> = []
+    return sets.filter { seen.insert($0).inserted }
   }
 
   private mutating func bindHaving(_ having: SQLExpression, _ state: inout SelectState) {
@@ -166,11 +256,10 @@ extension Binder {
 
   // MARK: Assembly
 
-  private mutating func assemble(
-    _ select: SQLSelect, _ start: SelectState, _ limits: Limits, _ height: Int
-  ) throws(BindStop) -> BoundRelation {
+  private mutating func assemble(_ select: SQLSelect, _ start: SelectState, _ limits: Limits) throws(BindStop) -> BoundRelation {
     var state = start
-    if state.isGrouped { try group(select, &state) }
+    var location = Location.same
+    if state.isGrouped { location = .grouped(try group(select, &state)) }
     if !state.scope.overs.isEmpty || !state.scope.rankings.isEmpty {
       if state.isGrouped, !state.scope.overs.isEmpty {
         throw unsupported("OVER together with GROUP BY", at: select.span, hint: "group in a subquery")
@@ -178,23 +267,38 @@ extension Binder {
       let (numbered, overs) = addOvers(state.scope.overs, to: state.plan)
       let (plan, rankings) = addRankings(state.scope.rankings, to: numbered)
       state.plan = plan
-      let place = { (column: Int) in
-        if column >= ExpressionScope.rankBase { return rankings[column - ExpressionScope.rankBase] }
-        return column >= ExpressionScope.overBase ? overs[column - ExpressionScope.overBase] : column
-      }
-      for index in state.items.indices { state.items[index].expression = state.items[index].expression.mappingColumns(place) }
-      for index in state.sortKeys.indices {
-        if case .input(let e, let uses) = state.sortKeys[index].target {
-          state.sortKeys[index].target = .input(e.mappingColumns(place), uses)
+      let place = { (column: Int) -> Int in
+        switch column {
+        case ExpressionScope.overBase..<ExpressionScope.rankBase: overs[column - ExpressionScope.overBase]
+        case ExpressionScope.rankBase..<ExpressionScope.subqueryBase: rankings[column - ExpressionScope.rankBase]
+        default: column
         }
       }
+      mapOutputs(&state) { $0.mappingColumns(place) }
     }
-    return try output(select, state, limits, height)
+    if !state.scope.subqueries.isEmpty {
+      var attachment = Attachment(plan: state.plan, height: state.height)
+      var expressions = state.items.map(\.expression)
+      for case (_, .input(let e, _)) in state.sortKeys { expressions.append(e) }
+      try attach(expressions, state.scope.subqueries, to: &attachment, location)
+      state.plan = attachment.plan
+      state.height = attachment.height
+      mapOutputs(&state) { attachment.filled($0) }
+    }
+    return try output(select, state, limits)
+  }
+
+  /// Rewrites what SELECT and ORDER BY compute.
+  private func mapOutputs(_ state: inout SelectState, _ map: (Expression) -> Expression) {
+    for index in state.items.indices { state.items[index].expression = map(state.items[index].expression) }
+    for index in state.sortKeys.indices {
+      if case .input(let e, let uses) = state.sortKeys[index].target { state.sortKeys[index].target = .input(map(e), uses) }
+    }
   }
 
   /// The projection, then DISTINCT, then ORDER BY and LIMIT.
-  private mutating func output(_ select: SQLSelect, _ state: SelectState, _ limits: Limits, _ height: Int) throws(BindStop) -> BoundRelation
-  {
+  private mutating func output(_ select: SQLSelect, _ state: SelectState, _ limits: Limits) throws(BindStop) -> BoundRelation {
+    let height = state.height
     var expressions = state.items.map(\.expression)
     var names = state.items.map(\.name)
     let width = expressions.count
@@ -212,7 +316,8 @@ extension Binder {
       }
     }
     var relation: BoundRelation
-    if select.from == nil, !state.isGrouped {
+    // Of constants alone, a row of VALUES.
+    if select.from == nil, !state.isGrouped, state.scope.subqueries.isEmpty, !expressions.contains(where: \.refersOutside) {
       let fields = zip(names, expressions).map { Field($0, $1.type, isNullable: $1.isNullable) }
       relation = BoundRelation(.values(ValuesRelation(schema: Schema(fields), rows: [expressions])), qualifier: nil, height: height)
     } else {
@@ -232,63 +337,82 @@ extension Binder {
 
   // MARK: Grouping
 
-  private mutating func group(_ select: SQLSelect, _ state: inout SelectState) throws(BindStop) {
-    let keys = state.groupKeys
-    let calls = state.scope.aggregates
+  /// Puts the aggregate and HAVING on the plan, and makes the outputs expressions over it.
+  private mutating func group(_ select: SQLSelect, _ state: inout SelectState) throws(BindStop) -> GroupedScope {
     let columns = state.scope.columns
-    var failed = false
-    /// Over the aggregate's output; what is neither key nor aggregate is an error.
-    func rewritten(_ e: Expression, _ uses: [(column: Int, span: SourceSpan)], _ span: SourceSpan) -> Expression {
-      if let index = keys.firstIndex(of: e) { return Expression(.column(index), type: e.type, isNullable: e.isNullable) }
-      if case .column(let column) = e.kind {
-        if column >= ExpressionScope.overBase { return e }
-        if column >= ExpressionScope.aggregateBase {
-          var copy = e
-          copy.kind = .column(keys.count + column - ExpressionScope.aggregateBase)
-          return copy
-        }
-        failed = true
-        let place = uses.first { $0.column == column }?.span ?? span
-        let name = column < columns.count ? columns[column].name : "?"
-        report("the column \(name) is neither grouped nor aggregated", at: place, hint: "add it to GROUP BY, or wrap it, e.g. MAX(\(name))")
-        return e
-      }
-      let operands = e.operands
-      return operands.isEmpty ? e : e.withOperands(operands.map { rewritten($0, uses, span) })
-    }
-    for index in state.items.indices {
-      let item = state.items[index]
-      state.items[index].expression = rewritten(item.expression, item.uses, item.span)
-    }
-    var having = state.having?.expression
-    if let bound = state.having { having = rewritten(bound.expression, bound.uses, select.having?.span ?? select.span) }
-    for index in state.scope.rankings.indices {
-      let ranking = state.scope.rankings[index]
-      state.scope.rankings[index].partitionKeys = ranking.partitionKeys.map { rewritten($0, [], select.span) }
-      for key in ranking.sortKeys.indices {
-        state.scope.rankings[index].sortKeys[key].expression = rewritten(ranking.sortKeys[key].expression, [], select.span)
-      }
-    }
-    for index in state.sortKeys.indices {
-      if case .input(let e, let uses) = state.sortKeys[index].target {
-        state.sortKeys[index].target = .input(rewritten(e, uses, state.sortKeys[index].item.expression.span), uses)
-      }
-    }
-    if failed { throw BindStop() }
+    let width = columns.count
     if var window = state.scope.groupWindow {
-      if window.table.kind.isSession { window.table.partitionKeys = keys.filter { !window.columns.contains($0) } }
+      if window.table.kind.isSession { window.table.partitionKeys = state.groupKeys.filter { !window.columns.contains($0) } }
       state.plan = .window(window.table)
     }
     let fields = state.plan.schema.fields
-    let names = (0..<keys.count).map { index -> String in
-      if case .column(let column) = keys[index].kind, column < columns.count { return columns[column].name }
+    // What is grouped and aggregated may hold subqueries of its own.
+    var attachment = Attachment(plan: state.plan, height: state.height)
+    let calls = state.scope.aggregates
+    try attach(state.groupKeys + calls.flatMap(\.expressions), state.scope.subqueries, to: &attachment)
+    let keys = state.groupKeys.map(attachment.filled)
+    let names = keys.indices.map { index -> String in
+      if case .column(let column) = keys[index].kind, column < width { return columns[column].name }
       if case .column(let column) = keys[index].kind, column < fields.count { return fields[column].name }
       return "key$\(index)"
     }
-    state.plan = aggregate(
-      Aggregate(
-        input: state.plan, keys: keys, keyNames: names, aggregates: calls, names: calls.indices.map { "agg$\($0)" }))
-    if let having { state.plan = .filter(Filter(input: state.plan, predicate: having)) }
+    let aggregate = Aggregate(
+      input: attachment.plan, keys: keys, keyNames: names, aggregates: calls.map { $0.mapped(attachment.filled) },
+      names: calls.indices.map { "agg$\($0)" })
+    state.height = attachment.height
+    var scope = GroupedScope(keys: state.groupKeys, columns: columns, keyColumns: [], aggregateStart: keys.count)
+    scope.groupings = state.scope.groupings
+    if state.groupingSets.count == 1 {
+      state.plan = self.aggregate(aggregate)
+    } else {
+      state.plan = groupedBySets(aggregate, state.groupingSets)
+      state.height += 4
+      scope.sets = state.groupingSets
+      scope.setColumn = .column(keys.count, state.plan.schema.fields[keys.count])
+      scope.aggregateStart += 1
+    }
+    scope.keyColumns = keys.indices.map { .column($0, state.plan.schema.fields[$0]) }
+    try rewrite(select, scope, &state)
+    return scope
+  }
+
+  /// HAVING, and what SELECT and ORDER BY compute, over the aggregate's output.
+  private mutating func rewrite(_ select: SQLSelect, _ scope: GroupedScope, _ state: inout SelectState) throws(BindStop) {
+    var failed = false
+    for index in state.items.indices {
+      let item = state.items[index]
+      do throws(BindStop) { state.items[index].expression = try rewritten(item.expression, scope, item.uses, at: item.span) } catch {
+        failed = true
+      }
+    }
+    var having: Expression?
+    if let bound = state.having {
+      do throws(BindStop) { having = try rewritten(bound.expression, scope, bound.uses, at: select.having?.span ?? select.span) } catch {
+        failed = true
+      }
+    }
+    for index in state.scope.rankings.indices {
+      let ranking = state.scope.rankings[index]
+      do throws(BindStop) {
+        for key in ranking.partitionKeys.indices {
+          state.scope.rankings[index].partitionKeys[key] = try rewritten(ranking.partitionKeys[key], scope, [], at: select.span)
+        }
+        for key in ranking.sortKeys.indices {
+          state.scope.rankings[index].sortKeys[key].expression = try rewritten(
+            ranking.sortKeys[key].expression, scope, [], at: select.span)
+        }
+      } catch { failed = true }
+    }
+    for index in state.sortKeys.indices {
+      guard case .input(let e, let uses) = state.sortKeys[index].target else { continue }
+      do throws(BindStop) {
+        state.sortKeys[index].target = .input(try rewritten(e, scope, uses, at: state.sortKeys[index].item.expression.span), uses)
+      } catch { failed = true }
+    }
+    if failed { throw BindStop() }
+    if let having {
+      state.plan = try filtered(state.plan, having, state.scope.subqueries, height: &state.height, .grouped(scope))
+    }
     state.scope.plan = state.plan
   }
 }

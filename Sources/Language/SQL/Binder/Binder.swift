@@ -22,6 +22,8 @@ struct Binder {
   var broken: Set<String> = []
   /// WITH queries in sight, innermost last.
   var commonTables: [(name: String, relation: BoundRelation?)] = []
+  /// The queries around the one being bound, outermost first.
+  var outerScopes: [OuterScope] = []
   /// Heights of the catalog's views.
   var viewHeights: [String: Int] = [:]
 
@@ -85,6 +87,7 @@ struct Binder {
     var bound: [BoundStatement] = []
     for statement in statements {
       commonTables = []
+      outerScopes = []
       if statement.hasErrors {
         if let name = statement.declaredName { broken.insert(name) }
         continue

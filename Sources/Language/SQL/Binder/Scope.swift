@@ -8,8 +8,10 @@ struct ScopeColumn {
   /// The table's name or alias; nil for what has none.
   var qualifier: String?
   var field: Field
-  /// The right copy of a USING column: reachable by its qualifier only.
+  /// A copy of a USING column: reachable by its qualifier only.
   var isShadowed = false
+  /// The columns that USING makes of two come first in `*`, those of the last join foremost.
+  var usingRank: Int?
 
   var name: String { field.name }
 }
@@ -56,11 +58,15 @@ struct ExpressionScope {
     case windowed
   }
 
-  /// Aggregates stand in expressions as columns from here on, OVER results from `overBase` on.
+  /// Aggregates stand in expressions as columns from here on, OVER results from `overBase` on, values of subqueries from
+  /// `subqueryBase` on, GROUPING calls from `groupingBase` on, columns of queries around from `outerBase` on.
   static let aggregateBase = 1 << 40
   static let overBase = 1 << 41
   /// Rankings stand as columns from here on.
-  static let rankBase = 1 << 42
+  static let rankBase = 3 << 40
+  static let subqueryBase = 1 << 42
+  static let groupingBase = 1 << 43
+  static let outerBase = 1 << 44
 
   var columns: [ScopeColumn]
   var allowed: Aggregates
@@ -68,6 +74,10 @@ struct ExpressionScope {
   var windowed: [WindowedAggregate] = []
   var overs: [BoundOver] = []
   var rankings: [BoundRanking] = []
+  var subqueries: [BoundSubquery] = []
+  /// Whether what is bound here can be given the values of subqueries.
+  var allowsSubqueries = false
+  var groupings: [GroupingCall] = []
   var namedWindows: [String: SQLWindow] = [:]
   /// The relation below, for its time attributes; nil where none matters.
   var plan: LogicalPlan?

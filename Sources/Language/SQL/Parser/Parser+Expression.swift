@@ -81,10 +81,26 @@ extension Parser {
     guard let operation = SQLBinaryOperator(rawValue: spelling) else { throw unexpected("an operator") }
     advance()
     if at(.any) || at(.some) || at(.all), peek().symbol == .leftParenthesis {
-      throw unsupported("\(token.keyword.rawValue) (...) comparisons", hint: "write IN (value, ...)")
+      return try parseQuantified(left, operation, start)
     }
     let right = try parseExpression(atLeast: precedence.tighter)
     return node(.binary(operation, left, right), from: start, height: try height(above: left.height, right.height, at: start))
+  }
+
+  /// `x > ANY (SELECT ...)`
+  private mutating func parseQuantified(
+    _ left: SQLExpression, _ operation: SQLBinaryOperator, _ start: Int
+  ) throws(ParseStop) -> SQLExpression {
+    let isAll = at(.all)
+    let word = token.keyword.rawValue
+    let place = token.span
+    advance()
+    let opening = token
+    if !startsQuery() { throw unsupported("\(word) (...) of values", at: place, hint: "write IN (value, ...)") }
+    advance()
+    let query = try parseQuery()
+    try expectClosing(opening)
+    return node(.quantified(left, operation, query, isAll: isAll), from: start, height: try height(above: left.height, at: start))
   }
 
   private mutating func parseLogical(_ precedence: Precedence, _ left: SQLExpression, _ start: Int) throws(ParseStop) -> SQLExpression {

@@ -16,9 +16,17 @@ extension Parser {
   private mutating func parseJoins() throws(ParseStop) -> SQLTable {
     let start = index
     var left = try parseTableItem()
-    while let kind = try parseJoinKind() {
+    while true {
+      let isNatural = take(.natural)
+      guard let kind = try parseJoinKind() else {
+        if isNatural { throw unexpected("JOIN after NATURAL", among: [.join, .inner, .left, .right, .full]) }
+        break
+      }
       let right = try parseTableItem()
-      var condition = SQLJoinCondition.none
+      var condition = isNatural ? SQLJoinCondition.natural : .none
+      if isNatural, at(.on) || at(.using) || kind == .cross {
+        report("NATURAL JOIN has no condition of its own", at: kind == .cross ? right.span : token.span, hint: "leave NATURAL out")
+      }
       if take(.on) {
         condition = .on(try parseExpression())
       } else if take(.using) {
@@ -48,7 +56,6 @@ extension Parser {
     case .right: kind = .right
     case .full: kind = .full
     case .cross: kind = .cross
-    case .natural: throw unsupported("NATURAL JOIN", hint: "name the columns: JOIN ... USING (...)")
     default: return nil
     }
     let start = index

@@ -200,7 +200,9 @@ extension Parser {
     }
     if take(.group) {
       try expect(.by, "after GROUP")
-      select.groupBy = try recovering(at: depth) { (p) throws(ParseStop) in try p.parseGroupBy() } ?? []
+      select.isGroupDistinct = take(.distinct)
+      if !select.isGroupDistinct { _ = take(.all) }
+      select.groupBy = try recovering(at: depth) { (p) throws(ParseStop) in try p.parseGroupings() } ?? []
       skip(depth: depth) { _ in true }
     }
     if take(.having) { select.having = try recovering(at: depth) { (p) throws(ParseStop) in try p.parseExpression() } }
@@ -269,20 +271,49 @@ extension Parser {
     return nil
   }
 
-  private mutating func parseGroupBy() throws(ParseStop) -> [SQLExpression] {
-    _ = take(.all) || take(.distinct)
-    var keys: [SQLExpression] = []
-    repeat {
-      if at(.grouping), peek().keyword == .sets { throw unsupported("GROUPING SETS") }
-      if at(.cube) || at(.rollup), peek().symbol == .leftParenthesis { throw unsupported(token.keyword.rawValue) }
-      if at(.leftParenthesis), peek().symbol == .rightParenthesis {
-        advance()
-        advance()
-        continue
-      }
-      keys.append(try parseExpression())
-    } while take(.comma)
-    return keys
+  private mutating func parseGroupings() throws(ParseStop) -> [SQLGrouping] {
+    var parts = [try parseGrouping()]
+    while take(.comma) { parts.append(try parseGrouping()) }
+    return parts
+  }
+
+  /// `a`, `(a, b)`, `()`, `ROLLUP (...)`, `CUBE (...)`, `GROUPING SETS (...)`
+  private mutating func parseGrouping() throws(ParseStop) -> SQLGrouping {
+    try nested { (p) throws(ParseStop) in try p.parseGroupingUnchecked() }
+  }
+
+  private mutating func parseGroupingUnchecked() throws(ParseStop) -> SQLGrouping {
+    if at(.grouping), peek().keyword == .sets {
+      advance()
+      advance()
+      return .sets(try parseGroupingList("after GROUPING SETS"))
+    }
+    if at(.cube), peek().symbol == .leftParenthesis {
+      advance()
+      return .cube(try parseGroupingList("after CUBE"))
+    }
+    if at(.rollup), peek().symbol == .leftParenthesis {
+      advance()
+      return .rollup(try parseGroupingList("after ROLLUP"))
+    }
+    if at(.leftParenthesis), peek().symbol == .rightParenthesis {
+      advance()
+      advance()
+      return .keys([])
+    }
+    let isParenthesised = at(.leftParenthesis)
+    let key = try parseExpression()
+    // Several keys in parentheses are one part of a grouping, not a row.
+    if isParenthesised, case .row(let keys) = key.kind { return .keys(keys) }
+    return .keys([key])
+  }
+
+  private mutating func parseGroupingList(_ place: String) throws(ParseStop) -> [SQLGrouping] {
+    let opening = token
+    try expect(.leftParenthesis, place)
+    let parts = try parseGroupings()
+    try expectClosing(opening)
+    return parts
   }
 
   mutating func parseSortItems() throws(ParseStop) -> [SQLSortItem] {
