@@ -94,6 +94,8 @@ public struct PhysicalPlanner {
       }
       return add("over", .over(over), [port], schema)
     case .rank(let rank): return add("rank", .rank(rank), [try input(inputs[0], Self.keyed(rank.partitionKeys))], schema)
+    case .orderedOver(let over):
+      return add("ordered-over", .orderedOver(over), [try input(inputs[0], Self.keyed(over.partitionKeys))], schema)
     case .join(let join):
       let ports = [try input(inputs[0], Self.keyed(join.leftKeys)), try input(inputs[1], Self.keyed(join.rightKeys))]
       return add(

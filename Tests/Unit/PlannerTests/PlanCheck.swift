@@ -38,6 +38,13 @@ struct PlanCheck {
     case .rank(let n):
       check(n.partitionKeys, first, "rank")
       check(n.sortKeys.map(\.expression), first, "rank")
+    case .orderedOver(let n):
+      check(n.partitionKeys + n.sortKeys.map(\.expression), first, "ordered over")
+      for call in n.calls {
+        check(call.arguments, first, "ordered over")
+        check(call.filter, first, "ordered over", .boolean)
+      }
+      if n.calls.isEmpty || n.names.count != n.calls.count { problems.append("ordered over: names") }
     case .join(let n):
       check(n.leftKeys, n.left.schema, "join left")
       check(n.rightKeys, n.right.schema, "join right")

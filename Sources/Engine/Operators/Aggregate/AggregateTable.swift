@@ -101,7 +101,7 @@ struct AggregateArguments {
 
 /// The aggregates of many groups, by dense id.
 final class AggregateTable {
-  private let accumulators: [Accumulator]
+  let accumulators: [Accumulator]
   private let stride: Int
   private let words: DenseArray<Int64>
   private let mask = DenseArray<UInt8>(fill: 0, capacity: 4096)
@@ -117,7 +117,7 @@ final class AggregateTable {
     words = DenseArray(fill: 0, capacity: 64 * stride)
   }
 
-  private var rows: StateRows { StateRows(base: words.base, stride: stride) }
+  var rows: StateRows { StateRows(base: words.base, stride: stride) }
 
   /// Makes groups below `bound` usable.
   func grow(to bound: Int) { words.grow(to: bound * stride) }

@@ -53,7 +53,7 @@ final class RowCountAccumulator: Accumulator {
 /// argument may be null or filtered away (otherwise the group's rows say whether there was any).
 final class IntegerSumAccumulator: Accumulator {
   private let type: DataType
-  fileprivate let counts: Bool
+  let counts: Bool
   private let widening = WideningBuffer()
   override var wordCount: Int { counts ? 2 : 1 }
   override var combining: Combining { .addition }
@@ -200,7 +200,7 @@ final class WideIntegerAccumulator: Accumulator {
   }
 
   @inline(__always)
-  private static func add(_ value: Int128, negative: Bool, to row: UnsafeMutablePointer<Int64>) {
+  static func add(_ value: Int128, negative: Bool, to row: UnsafeMutablePointer<Int64>) {
     let bits = UInt128(bitPattern: value)
     let extension64: Int64 = value < 0 ? -1 : 0
     let sum = UInt128(UInt64(bitPattern: row[0])) | UInt128(UInt64(bitPattern: row[1])) << 64
@@ -269,7 +269,7 @@ final class WideIntegerAccumulator: Accumulator {
 final class FloatSumAccumulator: Accumulator {
   private let type: DataType
   private let isAverage: Bool
-  private let store = ExactSumStore()
+  let store = ExactSumStore()
   private let widening = WideningBuffer()
   override var wordCount: Int { ExactSumStore.wordCount + 1 }
   override var combining: Combining { .words }
@@ -352,10 +352,10 @@ final class FloatSumAccumulator: Accumulator {
 final class VarianceAccumulator: Accumulator {
   private let isSample: Bool
   private let isDeviation: Bool
-  private let store = ExactSumStore()
+  let store = ExactSumStore()
   private let widening = WideningBuffer()
-  private static let squares = ExactSumStore.wordCount
-  private static let countWord = 2 * ExactSumStore.wordCount
+  static let squares = ExactSumStore.wordCount
+  static let countWord = 2 * ExactSumStore.wordCount
   override var wordCount: Int { Self.countWord + 1 }
   override var combining: Combining { .words }
 
@@ -370,20 +370,21 @@ final class VarianceAccumulator: Accumulator {
     let values = widening.doubles(argument)
     let offset = offset
     let store = store
-    input.forEachRow(count) { i, weight in
-      let row = rows.row(ids[i], offset)
-      let value = values[i]
-      store.add(value, weight: weight, to: row)
-      // The square as the exact sum of two doubles.
-      let square = value * value
-      store.add(square, weight: weight, to: row + Self.squares)
-      if square.isFinite {
-        let error = (-square).addingProduct(value, value)
-        if error != 0 { store.add(error, weight: weight, to: row + Self.squares) }
-      }
-      row[Self.countWord] &+= weight
-    }
+    input.forEachRow(count) { i, weight in Self.add(values[i], weight, to: rows.row(ids[i], offset), store) }
     withExtendedLifetime(argument) {}
+  }
+
+  @inline(__always)
+  static func add(_ value: Double, _ weight: Int64, to row: UnsafeMutablePointer<Int64>, _ store: ExactSumStore) {
+    store.add(value, weight: weight, to: row)
+    // The square as the exact sum of two doubles.
+    let square = value * value
+    store.add(square, weight: weight, to: row + squares)
+    if square.isFinite {
+      let error = (-square).addingProduct(value, value)
+      if error != 0 { store.add(error, weight: weight, to: row + squares) }
+    }
+    row[countWord] &+= weight
   }
 
   override func merge(

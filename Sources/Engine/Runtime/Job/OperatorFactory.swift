@@ -25,6 +25,7 @@ enum OperatorFactory {
     case .sessionAssign(let window): return try SessionAssignOperator(window, context: context)
     case .over(let over): return try OverOperator(over, context: context)
     case .rank(let rank): return try RankOperator(rank, context: context, emission: emission)
+    case .orderedOver(let over): return try OrderedOverOperator(over, context: context, emission: emission)
     case .hashJoin(let join):
       // Batch jobs want final rows; streams want each change.
       return emission == .atEnd ? try HashJoinOperator(join, context: context) : try StreamJoinOperator(join, context: context)

@@ -35,6 +35,7 @@ extension LogicalPlan {
     case .window(let n): return n.timeAttribute(of: column)
     case .over(let n): return column < n.input.schema.count ? n.input.timeAttribute(of: column) : nil
     case .rank(let n): return column < n.input.schema.count && n.onlyInserts ? n.input.timeAttribute(of: column) : nil
+    case .orderedOver(let n): return column < n.input.schema.count && n.onlyInserts ? n.input.timeAttribute(of: column) : nil
     case .predict(let n): return column < n.input.schema.count ? n.input.timeAttribute(of: column) : nil
     case .unnest(let n): return column < n.input.schema.count ? n.input.timeAttribute(of: column) : nil
     case .asOf(let n):
@@ -61,6 +62,7 @@ extension LogicalPlan {
     case .join(let n): n.interval != nil
     case .union(let n): n.inputs.allSatisfy(\.hasEventTime)
     case .rank(let n): n.onlyInserts
+    case .orderedOver(let n): n.onlyInserts
     default: inputs.first?.hasEventTime ?? false
     }
   }
@@ -70,6 +72,7 @@ extension LogicalPlan {
     switch self {
     case .aggregate(let n): n.window == nil || n.input.isUpdating
     case .rank(let n): !n.onlyInserts
+    case .orderedOver(let n): !n.onlyInserts
     case .join(let n) where n.interval == nil && ![.inner, .semi].contains(n.kind): true
     default: inputs.contains(where: \.isUpdating)
     }

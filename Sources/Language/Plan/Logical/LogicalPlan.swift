@@ -15,6 +15,7 @@ public indirect enum LogicalPlan: Sendable, Hashable {
   case window(WindowTable)
   case over(Over)
   case rank(Rank)
+  case orderedOver(OrderedOver)
   case join(Join)
   case asOf(AsOfJoin)
   case predict(Predict)
@@ -32,6 +33,7 @@ public indirect enum LogicalPlan: Sendable, Hashable {
     case .window(let n): n.schema
     case .over(let n): n.schema
     case .rank(let n): n.schema
+    case .orderedOver(let n): n.schema
     case .join(let n): n.schema
     case .asOf(let n): n.schema
     case .predict(let n): n.schema
@@ -50,6 +52,7 @@ public indirect enum LogicalPlan: Sendable, Hashable {
     case .window(let n): [n.input]
     case .over(let n): [n.input]
     case .rank(let n): [n.input]
+    case .orderedOver(let n): [n.input]
     case .join(let n): [n.left, n.right]
     case .asOf(let n): [n.input] + n.view.branches.map(\.input)
     case .predict(let n): [n.input]
@@ -81,6 +84,9 @@ public indirect enum LogicalPlan: Sendable, Hashable {
     case .rank(var n):
       n.input = inputs[0]
       return .rank(n)
+    case .orderedOver(var n):
+      n.input = inputs[0]
+      return .orderedOver(n)
     case .join(var n):
       n.left = inputs[0]
       n.right = inputs[1]

@@ -60,6 +60,7 @@ public struct PhysicalPlan: Sendable, Hashable {
     case sessionAssign(WindowTable)
     case over(Over)
     case rank(Rank)
+    case orderedOver(OrderedOver)
     case hashJoin(Join)
     case intervalJoin(Join)
     case asOf(AsOfJoin, outcomeRank: [UInt8])

@@ -107,6 +107,7 @@ public enum LogicalPlanText {
         let limit = n.limit.map { " up to \($0)" } ?? ""
         let number = n.showsNumber ? " AS \(n.name)" : ""
         return "Rank \(n.function.rawValue)\(number)\(limit) by (\(list(n.partitionKeys, names))) order by \(keys.joined(separator: ", "))"
+      case .orderedOver(let n): return line(n, names)
       case .join(let n): return line(n)
       case .asOf(let n):
         let shift = n.shiftMicros == 0 ? "" : " + \(duration(n.shiftMicros))"
@@ -137,6 +138,12 @@ public enum LogicalPlanText {
       }
       if let residual = n.residual { conditions.append(residual.sql(left + right)) }
       return "\(n.interval == nil ? "Join" : "IntervalJoin") \(n.kind.rawValue) on \(conditions.joined(separator: " AND "))"
+    }
+
+    private static func line(_ n: OrderedOver, _ names: [String]) -> String {
+      let keys = n.sortKeys.map { "\($0.expression.sql(names)) \($0.isAscending ? "ASC" : "DESC")" }.joined(separator: ", ")
+      let calls = zip(n.calls, n.names).map { "\($0.sql(names)) AS \($1)" }.joined(separator: ", ")
+      return "OrderedOver by (\(list(n.partitionKeys, names))) order by (\(keys)): \(calls)"
     }
 
     private static func frame(_ frame: Over.Frame) -> String {

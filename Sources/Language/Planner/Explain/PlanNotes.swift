@@ -24,6 +24,7 @@ struct PlanNotes {
       case .aggregate(let aggregate) where aggregate.window == nil: updates = true
       case .join(let join) where join.interval == nil && ![.inner, .semi].contains(join.kind): updates = true
       case .rank: if case .rank(let rank) = plans[id] { updates = !rank.onlyInserts }
+      case .orderedOver: if case .orderedOver(let over) = plans[id] { updates = !over.onlyInserts }
       // Sorts the rows that are left at the end.
       case .sort: updates = false
       default: break

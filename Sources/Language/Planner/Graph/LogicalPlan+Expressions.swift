@@ -36,6 +36,11 @@ extension LogicalPlan {
       n.partitionKeys = n.partitionKeys.map(map)
       for i in n.sortKeys.indices { n.sortKeys[i].expression = map(n.sortKeys[i].expression) }
       return .rank(n)
+    case .orderedOver(var n):
+      n.partitionKeys = n.partitionKeys.map(map)
+      for i in n.sortKeys.indices { n.sortKeys[i].expression = map(n.sortKeys[i].expression) }
+      for i in n.calls.indices { n.calls[i] = n.calls[i].mappingExpressions(map) }
+      return .orderedOver(n)
     case .join(var n):
       n.leftKeys = n.leftKeys.map(map)
       n.rightKeys = n.rightKeys.map(map)
@@ -75,6 +80,20 @@ extension LogicalPlan {
       return $0
     }
     return bits
+  }
+}
+
+extension OrderedOver.Call {
+  func mappingExpressions(_ map: (Expression) -> Expression) -> OrderedOver.Call {
+    var copy = self
+    copy.arguments = arguments.map(map)
+    copy.filter = filter.map(map)
+    return copy
+  }
+
+  /// Columns of the input that are read.
+  var referencedColumns: Set<Int> {
+    arguments.reduce(into: filter?.referencedColumns ?? []) { $0.formUnion($1.referencedColumns) }
   }
 }
 

@@ -13,6 +13,7 @@ struct AggregateSharing: LocalRule {
     switch graph.nodes[id].operation {
     case .aggregate(let n): Set(n.aggregates).count < n.aggregates.count
     case .over(let n): Set(n.calls).count < n.calls.count
+    case .orderedOver(let n): Set(n.calls).count < n.calls.count
     case .asOf(let n): n.view.branches.contains { Set($0.aggregates).count < $0.aggregates.count }
     default: false
     }
@@ -35,6 +36,13 @@ struct AggregateSharing: LocalRule {
       let width = node.input.schema.count
       let columns = Array(0..<width) + positions.map { $0 + width }
       return Self.restored(rewriting.new.add(.over(node), inputs: inputs), columns, like: id, in: &rewriting)
+    case .orderedOver(var node):
+      let (kept, positions) = Self.distinct(node.calls)
+      node.calls = kept.map { node.calls[$0] }
+      node.names = kept.map { node.names[$0] }
+      let width = node.input.schema.count
+      let columns = Array(0..<width) + positions.map { $0 + width }
+      return Self.restored(rewriting.new.add(.orderedOver(node), inputs: inputs), columns, like: id, in: &rewriting)
     case .asOf(var node):
       var map: [Int] = []
       var count = 0

@@ -67,6 +67,11 @@ struct ColumnNeeds {
       let used = calls.reduce(into: columns(n.partitionKeys)) { $0.formUnion(n.calls[$1].call.referencedColumns) }
       return [passedOn.union(used).union([n.timeColumn])]
     case .rank(let n): return [RankPruning.needed(n, passedOn)]
+    case .orderedOver(let n):
+      let calls = n.calls.indices.filter { needed.contains(width + $0) }
+      if calls.isEmpty { return [passedOn] }
+      let used = calls.reduce(into: columns(n.partitionKeys + n.sortKeys.map(\.expression))) { $0.formUnion(n.calls[$1].referencedColumns) }
+      return [passedOn.union(used)]
     case .join(let n):
       var left = passedOn.union(columns(n.leftKeys))
       var right = Set(needed.filter { $0 >= width }.map { $0 - width }).union(columns(n.rightKeys))
@@ -257,6 +262,15 @@ private struct Pruning {
       for i in n.sortKeys.indices { n.sortKeys[i].expression = remap(n.sortKeys[i].expression, input) }
       n.showsNumber = n.showsNumber && needs.columns[id].contains(width)
       return Pruned(node: new.add(.rank(n), inputs: [input.node]), columns: input.columns + (n.showsNumber ? [width] : []))
+    case .orderedOver(var n):
+      let calls = n.calls.indices.filter { needs.columns[id].contains(width + $0) }
+      if calls.isEmpty { return pruned(inputIDs[0]) }
+      let input = narrowedInput(0, of: id)
+      n.partitionKeys = remap(n.partitionKeys, input)
+      for i in n.sortKeys.indices { n.sortKeys[i].expression = remap(n.sortKeys[i].expression, input) }
+      n.names = calls.map { n.names[$0] }
+      n.calls = calls.map { n.calls[$0].mappingExpressions { remap($0, input) } }
+      return Pruned(node: new.add(.orderedOver(n), inputs: [input.node]), columns: input.columns + calls.map { width + $0 })
     case .join(let n): return build(id, n, leftWidth: width)
     case .asOf(let n): return build(id, n, inputWidth: width)
     case .predict(var n):

@@ -5,11 +5,21 @@ import MillracePlan
 struct FilterThroughOver: FilterPushdown {
   let name = "filter-through-over"
 
-  func handles(_ operation: LogicalPlan) -> Bool { if case .over = operation { true } else { false } }
+  func handles(_ operation: LogicalPlan) -> Bool {
+    switch operation {
+    case .over, .orderedOver: true
+    default: false
+    }
+  }
 
   func push(_ conditions: [Expression], below id: Int, in rewriting: inout Rewriting) -> Pushed? {
-    guard case .over(let over) = rewriting.old.nodes[id].operation else { return nil }
-    let keys = Set(over.partitionKeys.compactMap(\.columnIndex))
+    let partitionKeys: [Expression]
+    switch rewriting.old.nodes[id].operation {
+    case .over(let over): partitionKeys = over.partitionKeys
+    case .orderedOver(let over): partitionKeys = over.partitionKeys
+    default: return nil
+    }
+    let keys = Set(partitionKeys.compactMap(\.columnIndex))
     return rewriting.pushIntoInput(conditions, below: id) { !$0.isEmpty && $0.isSubset(of: keys) }
   }
 }

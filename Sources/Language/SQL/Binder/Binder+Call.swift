@@ -9,9 +9,6 @@ extension Binder {
     "TUMBLE", "HOP", "SESSION", "TUMBLE_START", "TUMBLE_END", "TUMBLE_ROWTIME", "TUMBLE_PROCTIME", "HOP_START", "HOP_END", "HOP_ROWTIME",
     "HOP_PROCTIME", "SESSION_START", "SESSION_END", "SESSION_ROWTIME", "SESSION_PROCTIME",
   ]
-  private static let rankings: Set<String> = [
-    "PERCENT_RANK", "CUME_DIST", "NTILE", "LAG", "LEAD", "NTH_VALUE",
-  ]
   private static let otherAggregates: Set<String> = [
     "COLLECT", "LISTAGG", "ARRAY_AGG", "JSON_OBJECTAGG", "JSON_ARRAYAGG", "PERCENTILE",
   ]
@@ -20,7 +17,7 @@ extension Binder {
   mutating func bindFunction(_ call: SQLCall, at span: SourceSpan, _ scope: inout ExpressionScope) throws(BindStop) -> Expression {
     let name = call.name.text.uppercased()
     if let function = Rank.Function(rawValue: name) { return try bindRanking(function, call, at: span, &scope) }
-    if Self.rankings.contains(name) { throw unsupported(name, at: span) }
+    if Self.placeFunctions.contains(name) { return try bindPlaceFunction(call, name, at: span, &scope) }
     if Self.otherAggregates.contains(name) { throw unsupported(name, at: span) }
     if Self.windowFunctions.contains(name) { return try bindWindowProperty(call, at: span, &scope) }
     if Self.groupings.contains(name) { return try bindGrouping(call, name, at: span, &scope) }

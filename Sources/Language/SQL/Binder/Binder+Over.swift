@@ -4,32 +4,41 @@ import MillracePlan
 import MillraceTypes
 
 extension Binder {
-  /// The window of an OVER aggregate: partitioned by expressions, ordered by the event-time column, ending at the current row.
+  /// The window of an OVER aggregate. Where rows only come in, ordered by their event time, and the frame ends at the current row
+  /// no result ever changes; all else is computed over the table that the input is at each instant.
   mutating func bindOver(
     _ over: SQLOver, _ call: AggregateCall, at span: SourceSpan, _ scope: inout ExpressionScope
   ) throws(BindStop) -> BoundOver {
-    let window: SQLWindow
-    switch over {
-    case .named(let name): window = try namedWindow(name, scope, depth: 0)
-    case .window(let written): window = try completed(written, scope, depth: 0)
-    case .feature(_, let place): throw fail("OVER LAST belongs in CREATE FEATURE VIEW", at: place)
-    }
+    let window = try window(of: over, scope)
     let outer = scope.allowed
     scope.allowed = .refused("inside OVER (...)")
     defer { scope.allowed = outer }
     let keys = try bindAll(window.partitionBy, &scope)
-    guard let first = window.orderBy.first else {
-      throw fail("OVER needs ORDER BY an event-time column", at: window.span, hint: "write OVER (PARTITION BY ... ORDER BY ts)")
+    let sortKeys = try bindSortKeys(window, &scope)
+    if let column = eventTimeColumn(sortKeys, scope), isTrailing(window.frame) {
+      let frame = try bindFrame(window.frame, sortKeys[0].expression.type)
+      return BoundOver(partitionKeys: keys, kind: .timed(Over.Call(call: call, frame: frame), timeColumn: column))
     }
-    if window.orderBy.count > 1 { throw unsupported("several ORDER BY columns in OVER", at: window.orderBy[1].expression.span) }
-    if first.isDescending { throw unsupported("descending OVER windows", at: first.expression.span) }
-    let order = try bind(first.expression, &scope)
-    guard case .column(let column) = order.kind, let plan = scope.plan, column < scope.columns.count,
-      plan.timeAttribute(of: column) == .exact(offsetMicros: 0)
-    else {
-      throw fail("OVER must be ordered by an event-time column", at: first.expression.span, hint: timeColumnHint(scope.columns, scope.plan))
+    let ordered = OrderedOver.Call(
+      function: .aggregate(call.function, isDistinct: call.isDistinct), arguments: call.arguments, filter: call.filter,
+      frame: try orderedFrame(window.frame, sortKeys), type: call.type, isNullable: call.isNullable)
+    return BoundOver(partitionKeys: keys, kind: .ordered(ordered, sortKeys))
+  }
+
+  /// The column when rows come in its order and are never retracted.
+  private func eventTimeColumn(_ keys: [Sort.Key], _ scope: ExpressionScope) -> Int? {
+    guard keys.count == 1, keys[0].isAscending, case .column(let column) = keys[0].expression.kind, column < scope.columns.count,
+      let plan = scope.plan, !plan.isUpdating, plan.timeAttribute(of: column) == .exact(offsetMicros: 0)
+    else { return nil }
+    return column
+  }
+
+  mutating func window(of over: SQLOver, _ scope: ExpressionScope) throws(BindStop) -> SQLWindow {
+    switch over {
+    case .named(let name): return try namedWindow(name, scope, depth: 0)
+    case .window(let written): return try completed(written, scope, depth: 0)
+    case .feature(_, let place): throw fail("OVER LAST belongs in CREATE FEATURE VIEW", at: place)
     }
-    return BoundOver(call: call, partitionKeys: keys, timeColumn: column, frame: try bindFrame(window.frame, order.type))
   }
 
   /// ROW_NUMBER, RANK and DENSE_RANK. Their order may be any, and may name aggregates of a GROUP BY.
@@ -134,22 +143,29 @@ extension Binder {
     return Over.Frame(start: start, isRange: !frame.isRows, excludesCurrentRow: excludesCurrentRow)
   }
 
-  /// Puts Over nodes on a plan: one for all calls that share partitioning and order. Returns where each call's result stands.
+  /// Puts Over and OrderedOver nodes on a plan: one for all calls that share partitioning and order. Returns where each call's
+  /// result stands.
   func addOvers(_ overs: [BoundOver], to plan: LogicalPlan) -> (plan: LogicalPlan, positions: [Int]) {
     var plan = plan
     var positions = Array(repeating: 0, count: overs.count)
     var pending = Array(overs.indices)
     while let first = pending.first {
-      let group = pending.filter {
-        overs[$0].partitionKeys == overs[first].partitionKeys && overs[$0].timeColumn == overs[first].timeColumn
-      }
+      let group = pending.filter { overs[$0].sharesNode(with: overs[first]) }
       pending.removeAll { group.contains($0) }
       let width = plan.schema.count
       for (offset, index) in group.enumerated() { positions[index] = width + offset }
-      plan = .over(
-        Over(
-          input: plan, partitionKeys: overs[first].partitionKeys, timeColumn: overs[first].timeColumn,
-          calls: group.map { Over.Call(call: overs[$0].call, frame: overs[$0].frame) }, names: group.map { "over$\($0)" }))
+      let names = group.map { "over$\($0)" }
+      switch overs[first].kind {
+      case .timed(_, let timeColumn):
+        let calls = group.compactMap { index -> Over.Call? in if case .timed(let call, _) = overs[index].kind { call } else { nil } }
+        plan = .over(
+          Over(input: plan, partitionKeys: overs[first].partitionKeys, timeColumn: timeColumn, calls: calls, names: names))
+      case .ordered(_, let sortKeys):
+        let calls = group.compactMap { index -> OrderedOver.Call? in if case .ordered(let call, _) = overs[index].kind { call } else { nil }
+        }
+        plan = .orderedOver(
+          OrderedOver(input: plan, partitionKeys: overs[first].partitionKeys, sortKeys: sortKeys, calls: calls, names: names))
+      }
     }
     return (plan, positions)
   }

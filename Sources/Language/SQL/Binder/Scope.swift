@@ -100,10 +100,22 @@ struct BoundRanking: Hashable {
   var sortKeys: [Sort.Key]
 }
 
-/// One OVER aggregate with its window.
+/// One call with OVER and its window.
 struct BoundOver {
-  var call: AggregateCall
+  enum Kind {
+    case timed(Over.Call, timeColumn: Int)
+    case ordered(OrderedOver.Call, [Sort.Key])
+  }
   var partitionKeys: [Expression]
-  var timeColumn: Int
-  var frame: Over.Frame
+  var kind: Kind
+
+  /// The same partitioning and order.
+  func sharesNode(with other: BoundOver) -> Bool {
+    guard partitionKeys == other.partitionKeys else { return false }
+    switch (kind, other.kind) {
+    case (.timed(_, let a), .timed(_, let b)): return a == b
+    case (.ordered(_, let a), .ordered(_, let b)): return a == b
+    default: return false
+    }
+  }
 }
