@@ -16,7 +16,8 @@ struct AggregateLayout {
     var made: [Accumulator] = []
     var sets: [(argument: Expression, set: SharedDistinctSet, calls: Int)] = []
     for call in calls {
-      let accumulator = try makeShared(call, offset, &sets) ?? make(call, offset)
+      let shared = makeShared(call, offset, &sets)
+      let accumulator = if let shared { shared } else { try make(call, offset) }
       offset += accumulator.wordCount
       made.append(accumulator)
     }

@@ -12,6 +12,8 @@ extension LogicalPlan {
     case .aggregate(let n): return n.keys + n.aggregates.flatMap(of)
     case .window, .union: return []
     case .over(let n): return n.partitionKeys + n.calls.flatMap { of($0.call) }
+    case .rank(let n): return n.partitionKeys + n.sortKeys.map(\.expression)
+    case .orderedOver(let n): return n.partitionKeys + n.sortKeys.map(\.expression) + n.calls.flatMap { $0.arguments + ($0.filter.map { [$0] } ?? []) }
     case .join(let n): return n.leftKeys + n.rightKeys + (n.residual.map { [$0] } ?? [])
     case .asOf(let n): return n.keys
     case .predict(let n): return n.arguments

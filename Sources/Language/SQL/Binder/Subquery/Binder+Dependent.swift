@@ -68,6 +68,20 @@ extension Binder {
       var inputs: [LogicalPlan] = []
       for input in n.inputs { inputs.append(try dependent(input, on: domain, references, at: span)) }
       return .union(Union(inputs: inputs))
+    case .rank(var n):
+      n.partitionKeys = domain.columns + n.partitionKeys.map(over)
+      for i in n.sortKeys.indices { n.sortKeys[i].expression = over(n.sortKeys[i].expression) }
+      n.input = try dependent(n.input, on: domain, references, at: span)
+      return .rank(n)
+    case .orderedOver(var n):
+      n.partitionKeys = domain.columns + n.partitionKeys.map(over)
+      for i in n.sortKeys.indices { n.sortKeys[i].expression = over(n.sortKeys[i].expression) }
+      for i in n.calls.indices {
+        n.calls[i].arguments = n.calls[i].arguments.map(over)
+        n.calls[i].filter = n.calls[i].filter.map(over)
+      }
+      n.input = try dependent(n.input, on: domain, references, at: span)
+      return .orderedOver(n)
     case .unnest(var n):
       n.source.expression = over(n.source.expression)
       n.input = try dependent(n.input, on: domain, references, at: span)
