@@ -10,8 +10,7 @@ struct NexmarkOracleTests {
 
   /// Queries that do not give their rows yet, and why. An entry that begins to pass fails the test: take it out.
   static let expectedFailures: [String: String] = [
-    "q6": "ROW_NUMBER, and OVER of updating rows", "q9": "ROW_NUMBER", "q11": "session windows", "q13": "PROCTIME and lookup joins",
-    "q18": "ROW_NUMBER", "q19": "ROW_NUMBER",
+    "q13": "PROCTIME and lookup joins"
   ]
 
   @Test(arguments: queries, Mode.allCases)

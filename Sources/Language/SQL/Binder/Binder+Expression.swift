@@ -5,41 +5,92 @@ import MillraceTypes
 extension Binder {
   /// Checks and types an expression. Only dispatches, so that its stack frame stays small however deep the tree.
   mutating func bind(_ e: SQLExpression, _ scope: inout ExpressionScope) throws(BindStop) -> Expression {
+    // No payload is taken apart here: each would have its place on the stack at every level.
     switch e.kind {
-    case .literal(let literal): return try bind(literal, at: e.span)
-    case .name(let parts): return try bindName(parts, at: e.span, &scope)
-    case .unary: return try bindUnary(e, &scope)
-    case .binary: return try bindBinaryChain(e, &scope)
-    case .logical(let isAnd, let terms): return try bindLogical(isAnd ? "AND" : "OR", terms, at: e.span, &scope)
+    case .literal: try bindLiteral(e)
+    case .name: try bindName(e, &scope)
+    case .unary: try bindUnary(e, &scope)
+    case .binary: try bindBinaryChain(e, &scope)
+    case .logical: try bindLogical(e, &scope)
+    case .between: try bindBetween(e, &scope)
+    case .isTest, .isDistinct, .inList, .like, .trim: try bindPredicate(e, &scope)
+    case .conditional: try bindConditional(e, &scope)
+    case .cast: try bindCast(e, &scope)
+    case .extract, .truncate, .timestampAdd, .timestampDiff: try bindUnitCall(e, &scope)
+    case .call: try bindFunction(e, &scope)
+    case .array, .map, .row, .element: try bindConstructor(e, &scope)
+    case .field: try bindField(e, &scope)
+    case .inQuery, .exists, .subquery, .quantified: try bindSubquery(e, &scope)
+    case .invalid: throw BindStop()
+    }
+  }
+
+  private mutating func bindLiteral(_ e: SQLExpression) throws(BindStop) -> Expression {
+    guard case .literal(let literal) = e.kind else { throw BindStop() }
+    return try bind(literal, at: e.span)
+  }
+
+  private mutating func bindName(_ e: SQLExpression, _ scope: inout ExpressionScope) throws(BindStop) -> Expression {
+    guard case .name(let parts) = e.kind else { throw BindStop() }
+    return try bindName(parts, at: e.span, &scope)
+  }
+
+  private mutating func bindLogical(_ e: SQLExpression, _ scope: inout ExpressionScope) throws(BindStop) -> Expression {
+    guard case .logical(let isAnd, let terms) = e.kind else { throw BindStop() }
+    return try bindLogical(isAnd ? "AND" : "OR", terms, at: e.span, &scope)
+  }
+
+  private mutating func bindBetween(_ e: SQLExpression, _ scope: inout ExpressionScope) throws(BindStop) -> Expression {
+    guard case .between(let x, let low, let high, let negated, let symmetric) = e.kind else { throw BindStop() }
+    return try bindBetween([x, low, high], negated, symmetric, at: e.span, &scope)
+  }
+
+  private mutating func bindPredicate(_ e: SQLExpression, _ scope: inout ExpressionScope) throws(BindStop) -> Expression {
+    switch e.kind {
     case .isTest(let x, let test, let negated): return try bindTest(x, test, negated, at: e.span, &scope)
     case .isDistinct(let l, let r, let negated):
       return try bindCall(negated ? "IS NOT DISTINCT FROM" : "IS DISTINCT FROM", [l, r], at: e.span, &scope)
-    case .between(let x, let low, let high, let negated, let symmetric):
-      return try bindBetween([x, low, high], negated, symmetric, at: e.span, &scope)
     case .inList(let x, let list, let negated): return try bindNegatable("IN", [x] + list, negated, at: e.span, &scope)
     case .like(let x, let pattern, let escape, let negated, let similar):
       if similar { throw unsupported("SIMILAR TO", at: e.span, hint: "use LIKE or REGEXP(text, pattern)") }
       return try bindNegatable("LIKE", [x, pattern] + (escape.map { [$0] } ?? []), negated, at: e.span, &scope)
-    case .conditional: return try bindConditional(e, &scope)
-    case .cast: return try bindCast(e, &scope)
+    case .trim(let side, let characters, let x):
+      let name = side == .both ? "TRIM" : side == .leading ? "LTRIM" : "RTRIM"
+      return try bindCall(name, [x] + (characters.map { [$0] } ?? []), at: e.span, &scope)
+    default: throw BindStop()
+    }
+  }
+
+  private mutating func bindUnitCall(_ e: SQLExpression, _ scope: inout ExpressionScope) throws(BindStop) -> Expression {
+    switch e.kind {
     case .extract(let unit, let x): return try bindUnitCall("EXTRACT", unit, [x], unitFirst: true, at: e.span, &scope)
     case .truncate(let x, let unit, let up):
       return try bindUnitCall(up ? "CEIL" : "FLOOR", unit, [x], unitFirst: false, at: e.span, &scope)
     case .timestampAdd(let unit, let n, let x): return try bindUnitCall("TIMESTAMPADD", unit, [n, x], unitFirst: true, at: e.span, &scope)
     case .timestampDiff(let unit, let a, let b):
       return try bindUnitCall("TIMESTAMPDIFF", unit, [a, b], unitFirst: true, at: e.span, &scope)
-    case .trim(let side, let characters, let x):
-      let name = side == .both ? "TRIM" : side == .leading ? "LTRIM" : "RTRIM"
-      return try bindCall(name, [x] + (characters.map { [$0] } ?? []), at: e.span, &scope)
-    case .call(let call): return try bindFunction(call, at: e.span, &scope)
+    default: throw BindStop()
+    }
+  }
+
+  private mutating func bindFunction(_ e: SQLExpression, _ scope: inout ExpressionScope) throws(BindStop) -> Expression {
+    guard case .call(let call) = e.kind else { throw BindStop() }
+    return try bindFunction(call, at: e.span, &scope)
+  }
+
+  private mutating func bindConstructor(_ e: SQLExpression, _ scope: inout ExpressionScope) throws(BindStop) -> Expression {
+    switch e.kind {
     case .array(let items): return try bindCall("ARRAY", items, at: e.span, &scope)
     case .map(let items): return try bindCall("MAP", items, at: e.span, &scope)
     case .row(let items): return try bindCall("ROW", items, at: e.span, &scope)
     case .element(let x, let index): return try bindCall("ITEM", [x, index], at: e.span, &scope)
-    case .field(let x, let name): return try bindField(x, name, &scope)
-    case .inQuery, .exists, .subquery, .quantified: return try bindSubquery(e, &scope)
-    case .invalid: throw BindStop()
+    default: throw BindStop()
     }
+  }
+
+  private mutating func bindField(_ e: SQLExpression, _ scope: inout ExpressionScope) throws(BindStop) -> Expression {
+    guard case .field(let x, let name) = e.kind else { throw BindStop() }
+    return try bindField(x, name, &scope)
   }
 
   /// An expression that must be BOOLEAN.
