@@ -1,9 +1,9 @@
 -- Arithmetic, conditions and a function over bids of a middle price.
-CREATE TABLE result (
+CREATE TABLE answer (
   auction BIGINT, bidder BIGINT, price DECIMAL(23, 3), bidTimeType VARCHAR, `dateTime` TIMESTAMP(3), extra VARCHAR, c_counts BIGINT
 ) WITH ('connector' = 'hash', 'path' = '${result}');
 
-INSERT INTO result
+INSERT INTO answer
 SELECT auction, bidder, 0.908 * price AS price,
   CASE
     WHEN HOUR(`dateTime`) >= 8 AND HOUR(`dateTime`) <= 18 THEN 'dayTime'

@@ -1,12 +1,12 @@
 -- Bids, bidders and auctions of each day, by three ranges of price.
-CREATE TABLE result (
+CREATE TABLE answer (
   `day` VARCHAR,
   total_bids BIGINT, rank1_bids BIGINT, rank2_bids BIGINT, rank3_bids BIGINT,
   total_bidders BIGINT, rank1_bidders BIGINT, rank2_bidders BIGINT, rank3_bidders BIGINT,
   total_auctions BIGINT, rank1_auctions BIGINT, rank2_auctions BIGINT, rank3_auctions BIGINT
 ) WITH ('connector' = 'hash', 'path' = '${result}');
 
-INSERT INTO result
+INSERT INTO answer
 SELECT DATE_FORMAT(`dateTime`, 'yyyy-MM-dd') AS `day`,
   COUNT(*) AS total_bids,
   COUNT(*) FILTER (WHERE price < 10000) AS rank1_bids,

@@ -1,12 +1,12 @@
 -- The same by channel, with the latest minute.
-CREATE TABLE result (
+CREATE TABLE answer (
   channel VARCHAR, `day` VARCHAR, `minute` VARCHAR,
   total_bids BIGINT, rank1_bids BIGINT, rank2_bids BIGINT, rank3_bids BIGINT,
   total_bidders BIGINT, rank1_bidders BIGINT, rank2_bidders BIGINT, rank3_bidders BIGINT,
   total_auctions BIGINT, rank1_auctions BIGINT, rank2_auctions BIGINT, rank3_auctions BIGINT
 ) WITH ('connector' = 'hash', 'path' = '${result}');
 
-INSERT INTO result
+INSERT INTO answer
 SELECT channel, DATE_FORMAT(`dateTime`, 'yyyy-MM-dd') AS `day`, MAX(DATE_FORMAT(`dateTime`, 'HH:mm')) AS `minute`,
   COUNT(*) AS total_bids,
   COUNT(*) FILTER (WHERE price < 10000) AS rank1_bids,

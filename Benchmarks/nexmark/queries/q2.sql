@@ -1,7 +1,7 @@
 -- Bids for a few auctions.
-CREATE TABLE result (
+CREATE TABLE answer (
   auction BIGINT, price BIGINT
 ) WITH ('connector' = 'hash', 'path' = '${result}');
 
-INSERT INTO result
+INSERT INTO answer
 SELECT auction, price FROM bid WHERE MOD(auction, 123) = 0;

@@ -1,9 +1,9 @@
 -- Bids with the id of their channel, from a list or from the url.
-CREATE TABLE result (
+CREATE TABLE answer (
   auction BIGINT, bidder BIGINT, price BIGINT, channel VARCHAR, channel_id VARCHAR
 ) WITH ('connector' = 'hash', 'path' = '${result}');
 
-INSERT INTO result
+INSERT INTO answer
 SELECT auction, bidder, price, channel,
   CASE
     WHEN LOWER(channel) = 'apple' THEN '0'

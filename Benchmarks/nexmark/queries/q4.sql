@@ -1,9 +1,9 @@
 -- Mean of the highest valid bids of each category.
-CREATE TABLE result (
+CREATE TABLE answer (
   id BIGINT, final BIGINT
 ) WITH ('connector' = 'hash', 'path' = '${result}');
 
-INSERT INTO result
+INSERT INTO answer
 SELECT category, AVG(final)
 FROM (
   SELECT a.id, a.category, MAX(b.price) AS final

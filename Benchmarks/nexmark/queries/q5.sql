@@ -1,9 +1,9 @@
 -- The auctions with most bids in each hopping window, all of those that tie.
-CREATE TABLE result (
+CREATE TABLE answer (
   auction BIGINT, num BIGINT
 ) WITH ('connector' = 'hash', 'path' = '${result}');
 
-INSERT INTO result
+INSERT INTO answer
 SELECT hot.auction, hot.num
 FROM (
   SELECT auction, COUNT(*) AS num, window_start, window_end

@@ -1,9 +1,9 @@
 -- Mean price of a seller's winning bid and the ten winning bids before it, in the order of those bids.
-CREATE TABLE result (
+CREATE TABLE answer (
   seller BIGINT, avg_price BIGINT
 ) WITH ('connector' = 'hash', 'path' = '${result}');
 
-INSERT INTO result
+INSERT INTO answer
 SELECT seller,
   AVG(price) OVER (PARTITION BY seller ORDER BY `dateTime` ROWS BETWEEN 10 PRECEDING AND CURRENT ROW) AS avg_price
 FROM (

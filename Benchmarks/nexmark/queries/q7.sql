@@ -1,9 +1,9 @@
 -- The highest bids of each window, found again among all bids.
-CREATE TABLE result (
+CREATE TABLE answer (
   auction BIGINT, price BIGINT, bidder BIGINT, `dateTime` TIMESTAMP(3), extra VARCHAR
 ) WITH ('connector' = 'hash', 'path' = '${result}');
 
-INSERT INTO result
+INSERT INTO answer
 SELECT b.auction, b.price, b.bidder, b.`dateTime`, b.extra
 FROM bid AS b
 JOIN (

@@ -1,9 +1,9 @@
 -- Persons who opened an auction in the window in which they came.
-CREATE TABLE result (
+CREATE TABLE answer (
   id BIGINT, name VARCHAR, stime TIMESTAMP(3)
 ) WITH ('connector' = 'hash', 'path' = '${result}');
 
-INSERT INTO result
+INSERT INTO answer
 SELECT p.id, p.name, p.window_start
 FROM (
   SELECT id, name, window_start, window_end

@@ -6,6 +6,9 @@ import MillraceTypes
 public final class FilterProjectOperator: Operator {
   private let predicate: ExpressionEvaluator?
   private let projection: ExpressionEvaluator?
+  /// What the projection reads of chosen rows, and the projection over just that.
+  private let reads: FieldReads?
+  private let narrow: ExpressionEvaluator?
   private let schema: Schema
 
   /// - Parameters:
@@ -27,6 +30,14 @@ public final class FilterProjectOperator: Operator {
     } else {
       projection = nil
     }
+    if let expressions, predicate != nil {
+      let reads = FieldReads(expressions, schema: inputSchema)
+      narrow = try ExpressionEvaluator(reads.expressions, schema: reads.schema, clock: clock)
+      self.reads = reads
+    } else {
+      reads = nil
+      narrow = nil
+    }
     schema = outputSchema
   }
 
@@ -34,23 +45,19 @@ public final class FilterProjectOperator: Operator {
     var rows = batch
     if let predicate {
       let selection = try predicate.evaluateFilter(batch)
-      if selection.count == 0 { return }
-      if selection.count < batch.rowCount { rows = selected(batch, selection) }
+      if selection.isEmpty { return }
+      if !selection.isAll {
+        if let reads, let narrow {
+          // Only what the projection reads is gathered.
+          rows = reads.apply(selection, to: batch)
+          let columns = try narrow.evaluate(rows)
+          output.emit(rows.replacing(schema: schema, columns: columns))
+          return
+        }
+        rows = selection.apply(to: batch)
+      }
     }
     let columns = try projection?.evaluate(rows) ?? rows.columns
     output.emit(rows.replacing(schema: schema, columns: columns))
-  }
-
-  /// The chosen rows; columns that the projection does not read are left without values.
-  private func selected(_ batch: Batch, _ selection: Selection) -> Batch {
-    guard let projection, projection.referencedColumns.count < batch.columns.count else {
-      return selection.apply(to: batch)
-    }
-    var narrow = batch
-    narrow.columns = batch.columns.indices.map { c in
-      projection.referencedColumns.contains(c)
-        ? batch.columns[c] : Column(type: batch.columns[c].type, count: batch.rowCount, values: .none)
-    }
-    return selection.apply(to: narrow)
   }
 }

@@ -5,6 +5,8 @@ import MillraceTypes
 enum CollectionKernels {
   static func field(_ index: Int, _ context: KernelContext) -> Kernel? {
     KernelTable.strict(context.type) { v, n in
+      // A column of nulls may have no values at all.
+      guard index < v[0].column.children.count else { return .null(context.type) }
       let child = v[0].column.children[index]
       let validity = Bitmap.both(v[0].column.validity, child.validity)
       return Vector(column: child.withValidity(validity), isConstant: v[0].isConstant, faults: v[0].faults)
