@@ -8,8 +8,8 @@ import Testing
   private let tiny = Double.leastNonzeroMagnitude
 
   private func weighted(_ values: [(Double, Int64)]) -> Double {
-    let store = ExactSumStore()
-    var words = [Int64](repeating: 0, count: ExactSumStore.wordCount)
+    let store = ExactSumStore(squares: false)
+    var words = [Int64](repeating: 0, count: store.wordCount)
     return words.withUnsafeMutableBufferPointer { words in
       guard let base = words.baseAddress else { return .nan }
       for (value, weight) in values { store.add(value, weight: weight, to: base) }

@@ -210,7 +210,7 @@ import Testing
       try parts[0].merge([0], from: parts[1], [0])
       guard case .int(let estimate) = try parts[0].results([0])[0][0] else { continue }
       #expect(try parts[2].results([0])[0][0] == .int(estimate))
-      if count <= Int64(SketchAccumulator.fewMax) { #expect(estimate == count) }
+      if count <= 256 { #expect(abs(estimate - count) <= 2, "\(estimate) for \(count)") }
       #expect(abs(Double(estimate) / Double(count) - 1) < 0.05)
     }
   }

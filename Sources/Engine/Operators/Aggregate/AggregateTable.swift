@@ -82,7 +82,7 @@ struct AggregateLayout {
         isDeviation: call.function == .stddevPop || call.function == .stddevSamp)
     case .approxCountDistinct:
       if retracts { throw Accumulator.cannotRetract("APPROX_COUNT_DISTINCT") }
-      return SketchAccumulator(offset: offset)
+      return SketchAccumulator(offset: offset, argument: type)
     default: break
     }
     throw .notSupported("\(call.function.rawValue) of \(type)")

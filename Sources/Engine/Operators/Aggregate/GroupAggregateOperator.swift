@@ -21,7 +21,7 @@ public final class GroupAggregateOperator: Operator {
     case perBatch
   }
 
-  private static let version: UInt8 = 1
+  private static let version: UInt8 = 2
   /// Rows taken at once where each row's change is kept.
   private static let recordedRows = 1024
   /// Begins the order bytes of emitted rows: they come after the rows of tables.

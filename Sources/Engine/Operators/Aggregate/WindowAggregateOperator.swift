@@ -9,7 +9,7 @@ import MillraceTypes
 /// Each window is emitted once, its keys in canonical order. An emitted row's event time is the window's end minus one
 /// millisecond (Flink's window_time); its order is the spec's rank and the encoded key. Rows may come in any order.
 public final class WindowAggregateOperator: Operator {
-  private static let version: UInt8 = 1
+  private static let version: UInt8 = 2
   /// How far before a window's end its rows' event time lies.
   static let endToTimeMicros: Int64 = 1000
 

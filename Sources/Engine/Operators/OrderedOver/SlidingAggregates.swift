@@ -15,8 +15,7 @@ final class SlidingAggregates: FrameFunction {
     case integers(counts: Bool)
     case wide
     case decimals
-    case floats(ExactSumStore)
-    case variance(ExactSumStore)
+    case floats(ExactFloatState)
   }
 
   private final class Lane {
@@ -73,8 +72,8 @@ final class SlidingAggregates: FrameFunction {
       switch accumulator {
       case let sum as IntegerSumAccumulator: kind = .integers(counts: sum.counts)
       case is WideIntegerAccumulator: kind = aggregate.arguments.first?.type.isDecimal == true ? .decimals : .wide
-      case let sum as FloatSumAccumulator: kind = .floats(sum.store)
-      case let sum as VarianceAccumulator: kind = .variance(sum.store)
+      case let sum as FloatSumAccumulator: kind = .floats(sum.sums)
+      case let sum as VarianceAccumulator: kind = .floats(sum.sums)
       case is RowCountAccumulator: kind = .rows
       default: kind = .count
       }
@@ -193,11 +192,9 @@ final class SlidingAggregates: FrameFunction {
     case .decimals:
       WideIntegerAccumulator.add(lane.decimals.base[at], negative: weight < 0, to: moving)
       moving[3] &+= weight
-    case .floats(let store):
-      store.add(Double(bitPattern: UInt64(bitPattern: lane.numbers.base[at])), weight: weight, to: moving)
-      moving[ExactSumStore.wordCount] &+= weight
-    case .variance(let store):
-      VarianceAccumulator.add(Double(bitPattern: UInt64(bitPattern: lane.numbers.base[at])), weight, to: moving, store)
+    case .floats(let sums):
+      sums.store.add(Double(bitPattern: UInt64(bitPattern: lane.numbers.base[at])), weight: weight, to: moving)
+      moving[sums.countWord] &+= weight
     }
   }
 

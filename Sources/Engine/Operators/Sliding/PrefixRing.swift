@@ -129,20 +129,14 @@ final class PrefixRing: SlidingComponent {
     case .float:
       let value = Double(bitPattern: UInt64(bitPattern: rows.words[row]))
       if let (magnitude, position) = ExactFloat.split(value, highest: ExactFloat.highestForSums) {
-        ExactFloat.add(
-          low: magnitude, high: 0, position: position, negative: value < 0, to: memory, count: ExactFloat.sumWords)
+        ExactFloat.add(magnitude, position: position, negative: value < 0, to: memory)
       } else {
         addIrregular(key, slot.pointee.head, value)
       }
     case .moments:
       let value = Double(bitPattern: UInt64(bitPattern: rows.words[row]))
       if let (magnitude, position) = ExactFloat.split(value, highest: ExactFloat.highestForSquares) {
-        ExactFloat.add(
-          low: magnitude, high: 0, position: position, negative: value < 0, to: memory, count: ExactFloat.sumWords)
-        let square = magnitude.multipliedFullWidth(by: magnitude)
-        ExactFloat.add(
-          low: square.low, high: square.high, position: 2 &* position, negative: false, to: memory + ExactFloat.sumWords,
-          count: ExactFloat.squareWords)
+        ExactFloat.addWithSquare(magnitude, position: position, isNegative: value < 0, weight: 1, to: memory)
       } else {
         addIrregular(key, slot.pointee.head, value)
       }

@@ -148,7 +148,7 @@ final class SlidingLanes {
       case .minimum, .maximum:
         return ExtremeDeque(form: form, isFloat: isFloat, isMax: structure == .maximum, lengths: lengths, outputs: outputs)
       case .distinct: return DistinctSet(form: form, isFloat: isFloat, lengths: lengths, outputs: outputs)
-      case .sketch: return SlidingSketch(form: form, isFloat: isFloat, lengths: lengths, outputs: outputs)
+      case .sketch: return SlidingSketch(lengths: lengths, outputs: outputs)
       case .first, .last: return LatestValue(form: form, keepsFirst: structure == .first, lengths: lengths, outputs: outputs)
       }
     }

@@ -2,19 +2,13 @@ import CMillraceKernels
 import MillraceColumns
 import MillraceTypes
 
-/// APPROX_COUNT_DISTINCT over any windows: HyperLogLog with 4,096 registers whose entries remember when they were set.
+/// APPROX_COUNT_DISTINCT over any windows: a `HyperLogLog` whose entries remember when they were set.
 ///
-/// Standard error 1.6% (1.04 / sqrt 4096); counts up to some hundreds are nearly always exact within one or two. The hash has a
-/// fixed seed, so equal windows give equal numbers everywhere. Per key a list of (mark, register, rank) in order of marks; an
+/// Per key a list of (mark, register, rank) in order of marks; an
 /// entry dominated by a later one of its register with at least its rank is squeezed out when the room is used up, so a key
 /// needs at most a few entries per register, and few where it has seen few values. A query walks the list once from
 /// its end for all windows: O(entries).
 final class SlidingSketch: SlidingComponent {
-  static let registerBits = 12
-  static let registerCount = 1 << registerBits
-  /// Greatest rank: the bits left, plus one.
-  static let highestRank = 64 - registerBits + 1
-
   private struct Slot {
     /// Pairs of mark and `register << 8 | rank`.
     var memory: UnsafeMutablePointer<Int64>?
@@ -22,18 +16,14 @@ final class SlidingSketch: SlidingComponent {
     var capacity: Int32 = 0
   }
 
-  private let form: ValueForm
-  private let isFloat: Bool
   private let slots = DenseArray<Slot>(fill: Slot())
   /// All zero between calls.
-  private let registers = DenseArray<UInt8>(fill: 0, capacity: SlidingSketch.registerCount)
-  private let touched = DenseArray<Int32>(fill: 0, capacity: SlidingSketch.registerCount)
+  private let registers = DenseArray<UInt8>(fill: 0, capacity: HyperLogLog.registerCount)
+  private let touched = DenseArray<Int32>(fill: 0, capacity: HyperLogLog.registerCount)
   private let counts = DenseArray<Int64>(fill: 0)
-  private var histogram = [Int](repeating: 0, count: SlidingSketch.highestRank + 1)
+  private var histogram = [Int](repeating: 0, count: HyperLogLog.highestRank + 1)
 
-  init(form: ValueForm, isFloat: Bool, lengths: [Int64], outputs: [SlidingOutput]) {
-    self.form = form
-    self.isFloat = isFloat
+  override init(lengths: [Int64], outputs: [SlidingOutput]) {
     super.init(lengths: lengths, outputs: outputs)
     counts.grow(to: lengths.count + 1)
   }
@@ -49,7 +39,7 @@ final class SlidingSketch: SlidingComponent {
       let key = Int(steps.keys[step])
       let row = Int(steps.rows[step])
       if row >= 0 {
-        if rows.enters(row) { add(slots + key, steps.marks[step], hash(rows, row)) }
+        if rows.enters(row) { add(slots + key, steps.marks[step], HyperLogLog.entry(hash: HyperLogLog.hash(rows, row))) }
       } else if key >= 0, slots[key].memory != nil {
         ask(slots + key, steps.marks[step], ~row)
       } else {
@@ -58,41 +48,12 @@ final class SlidingSketch: SlidingComponent {
     }
   }
 
-  private func hash(_ rows: LaneRows, _ row: Int) -> UInt64 {
-    switch form {
-    case .none: return 0
-    case .word:
-      let value = rows.words[row]
-      return Self.finish(
-        KeyEncoder.hash(int64: isFloat ? Int64(bitPattern: KeyEncoder.orderedBits(Double(bitPattern: UInt64(bitPattern: value)))) : value))
-    case .wide:
-      let value = rows.wides[row]
-      return Self.finish(
-        KeyEncoder.hash(int64: Int64(truncatingIfNeeded: value))
-          ^ KeyEncoder.hash(int64: Int64(truncatingIfNeeded: value >> 64)) &* 0x9E37_79B9_7F4A_7C15)
-    case .bytes:
-      let slice = rows.slice(row)
-      guard let base = slice.baseAddress else { return 0 }
-      return Self.finish(KeyEncoder.hash(base.assumingMemoryBound(to: UInt8.self), count: slice.count))
-    }
-  }
-
-  /// Murmur's last mixing step: every bit of the hash counts in the registers.
-  private static func finish(_ hash: UInt64) -> UInt64 {
-    var h = hash
-    h = (h ^ (h >> 33)) &* 0xFF51_AFD7_ED55_8CCD
-    h = (h ^ (h >> 33)) &* 0xC4CE_B9FE_1A85_EC53
-    return h ^ (h >> 33)
-  }
-
-  @inline(__always) private func add(_ slot: UnsafeMutablePointer<Slot>, _ mark: Int64, _ hash: UInt64) {
-    let register = hash >> UInt64(64 - Self.registerBits)
-    let rank = ((hash << UInt64(Self.registerBits)) | (1 << UInt64(Self.registerBits - 1))).leadingZeroBitCount + 1
+  @inline(__always) private func add(_ slot: UnsafeMutablePointer<Slot>, _ mark: Int64, _ value: UInt32) {
     if slot.pointee.end == slot.pointee.capacity { makeRoom(slot, mark) }
     guard let memory = slot.pointee.memory else { return }
     let entry = memory + 2 &* Int(slot.pointee.end)
     entry[0] = mark
-    entry[1] = Int64(register) << 8 | Int64(rank)
+    entry[1] = Int64(value)
     slot.pointee.end &+= 1
   }
 
@@ -143,7 +104,7 @@ final class SlidingSketch: SlidingComponent {
     var at = Int(slot.pointee.end) - 1
     var touchedCount = 0
     for rank in histogram.indices { histogram[rank] = 0 }
-    histogram[0] = Self.registerCount
+    histogram[0] = HyperLogLog.registerCount
     for index in 0..<max(1, lengths.count) {
       let bound = isUnbounded ? Int64.min : Self.bound(now, lengths[index])
       while at >= 0, memory[2 &* at] >= bound {
@@ -161,51 +122,10 @@ final class SlidingSketch: SlidingComponent {
         }
         at &-= 1
       }
-      counts[index] = Self.estimate(histogram)
+      counts[index] = HyperLogLog.estimate(histogram)
     }
     for i in 0..<touchedCount { registers[Int(touched[i])] = 0 }
     for index in 0..<outputs.count { targets[index].set(counts[targets[index].length], row) }
-  }
-
-  /// The number of distinct values from how many registers hold each rank: Ertl, "New cardinality estimation algorithms for
-  /// HyperLogLog sketches" (2017), algorithm 6.
-  static func estimate(_ histogram: [Int]) -> Int64 {
-    let m = Double(registerCount)
-    if histogram[0] == registerCount { return 0 }
-    let last = highestRank
-    var z = m * tau(1 - Double(histogram[last]) / m)
-    for rank in stride(from: last - 1, through: 1, by: -1) { z = 0.5 * (z + Double(histogram[rank])) }
-    z += m * sigma(Double(histogram[0]) / m)
-    let estimate = m * m / (2 * 0.693_147_180_559_945_3 * z)
-    return Int64(estimate.rounded())
-  }
-
-  private static func sigma(_ start: Double) -> Double {
-    if start == 1 { return .infinity }
-    var x = start
-    var y = 1.0
-    var z = x
-    while true {
-      x *= x
-      let before = z
-      z += x * y
-      y += y
-      if z == before { return z }
-    }
-  }
-
-  private static func tau(_ start: Double) -> Double {
-    if start == 0 || start == 1 { return 0 }
-    var x = start
-    var y = 1.0
-    var z = 1 - x
-    while true {
-      x = x.squareRoot()
-      let before = z
-      y *= 0.5
-      z -= (1 - x) * (1 - x) * y
-      if z == before { return z / 3 }
-    }
   }
 
   override func sweep(_ key: Int32, now: Int64) -> Bool {
@@ -240,9 +160,7 @@ final class SlidingSketch: SlidingComponent {
     for _ in 0..<count {
       let mark = try reader.readInt64()
       let entry = try reader.readInt64()
-      guard mark >= last, entry >= 0, entry >> 8 < Self.registerCount, (1...Int64(Self.highestRank)).contains(entry & 0xFF) else {
-        throw Self.damaged("entries of a sketch")
-      }
+      guard mark >= last, HyperLogLog.isEntry(entry) else { throw Self.damaged("entries of a sketch") }
       last = mark
       if slot.pointee.end == slot.pointee.capacity { makeRoom(slot, .min) }
       guard let memory = slot.pointee.memory else { return }

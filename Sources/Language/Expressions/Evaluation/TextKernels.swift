@@ -76,7 +76,16 @@ enum TextKernels {
         return Loops.rows(v, n, .int64, zero: Int64(0)) { i in
           guard let wanted = b[i].first else { return 0 }
           var count: Int64 = 0
-          for byte in a[i] { count &+= byte == wanted ? 1 : 0 }
+          if wanted < 0x80 {
+            for byte in a[i] { count &+= byte == wanted ? 1 : 0 }
+            return count
+          }
+          let character = UTF8Slices.slice(b[i], 0..<UTF8Slices.next(b[i], 0))
+          var at = 0
+          while let found = UTF8Slices.find(character, in: a[i], from: at) {
+            count &+= 1
+            at = found &+ character.count
+          }
           return count
         }
       }
@@ -188,6 +197,8 @@ enum TextKernels {
       let slice = a[i]
       let first = start.map { $0[i] } ?? 1
       if first < 1 || first > Int64(slice.count) &+ 1 { return 0 }
+      // An empty text is found where the search begins, but not behind the end.
+      if needle[i].count == 0 { return first <= Int64(UTF8Slices.count(slice)) &+ 1 ? Int32(truncatingIfNeeded: first) : 0 }
       let from = UTF8Slices.offset(slice, ofCodePoint: Int(first) &- 1)
       guard let found = UTF8Slices.find(needle[i], in: slice, from: from) else { return 0 }
       return Int32(truncatingIfNeeded: UTF8Slices.count(UTF8Slices.slice(slice, 0..<found)) &+ 1)

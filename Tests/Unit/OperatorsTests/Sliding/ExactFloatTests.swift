@@ -14,7 +14,7 @@ import Testing
           isRegular = false
           continue
         }
-        ExactFloat.add(low: magnitude, high: 0, position: position, negative: value < 0, to: base, count: words.count)
+        ExactFloat.add(magnitude, position: position, negative: value < 0, to: base)
       }
       return zero.withUnsafeBufferPointer { zero in zero.baseAddress.map { ExactFloat.roundedDifference(base, $0) } ?? 0 }
     }

@@ -1,11 +1,11 @@
-import MillraceColumns
-import MillraceTypes
-
 /// Exact arithmetic on doubles held as two's complement integers in 64-bit words, least significant first.
 ///
 /// A narrow sum has 4 words in units of 2^-128, a narrow sum of squares 6 words in units of 2^-256. Values that such words cannot
 /// hold without rounding (or that would leave no headroom) are called irregular and go through `WideFloatSum`. Sums are rounded
-/// once, to nearest even, when they are read, so a result depends on the multiset of values only.
+/// once, to nearest even, when they are read, so a result depends on the multiset of values only: it is the same to the last bit in
+/// GROUP BY, windows, OVER and feature views, and adding then retracting leaves no trace.
+///
+/// Headroom: 2^37 values fit a sum, 2^31 a sum of squares.
 enum ExactFloat {
   static let sumWords = 4
   static let squareWords = 6
@@ -29,6 +29,85 @@ enum ExactFloat {
 
   static let highestForSums = 165
   static let highestForSquares = 123
+
+  /// Adds or subtracts a value so many times.
+  @inline(__always) static func add(
+    _ magnitude: UInt64, position: Int, isNegative: Bool, weight: Int64, to words: UnsafeMutablePointer<Int64>
+  ) {
+    if weight == 1 { return add(magnitude, position: position, negative: isNegative, to: words) }
+    forEachPart(of: weight) { add(magnitude &* $0, position: position, negative: isNegative != (weight < 0), to: words) }
+  }
+
+  /// Adds or subtracts a value and, in the words behind the sum, its square so many times.
+  @inline(__always) static func addWithSquare(
+    _ magnitude: UInt64, position: Int, isNegative: Bool, weight: Int64, to words: UnsafeMutablePointer<Int64>
+  ) {
+    add(magnitude, position: position, isNegative: isNegative, weight: weight, to: words)
+    let square = magnitude.multipliedFullWidth(by: magnitude)
+    let squares = words + sumWords
+    if weight == 1 {
+      return add(low: square.low, high: square.high, position: 2 &* position, negative: false, to: squares, count: squareWords)
+    }
+    forEachPart(of: weight) { times in
+      let (carry, low) = square.low.multipliedFullWidth(by: times)
+      add(low: low, high: square.high &* times &+ carry, position: 2 &* position, negative: weight < 0, to: squares, count: squareWords)
+    }
+  }
+
+  /// Cuts a weight into numbers that a significand (53 bits) or its square (106) can be multiplied by.
+  @inline(__always) private static func forEachPart(of weight: Int64, _ body: (UInt64) -> Void) {
+    var times = weight.magnitude
+    while times > 0 {
+      let part = min(times, 1023)
+      body(part)
+      times &-= part
+    }
+  }
+
+  /// Adds or subtracts a magnitude of at most 63 bits, shifted left by `position` bits, to a narrow sum.
+  @inline(__always) static func add(_ magnitude: UInt64, position: Int, negative: Bool, to words: UnsafeMutablePointer<Int64>) {
+    let word = position >> 6
+    let shift = UInt64(truncatingIfNeeded: position & 63)
+    let low = magnitude &<< shift
+    let high = (magnitude &>> 1) &>> (63 &- shift)
+    var at = word &+ 2
+    if negative {
+      let (a, borrowA) = UInt64(bitPattern: words[word]).subtractingReportingOverflow(low)
+      words[word] = Int64(bitPattern: a)
+      let (b, borrowB) = UInt64(bitPattern: words[word &+ 1]).subtractingReportingOverflow(high)
+      let (c, borrowC) = b.subtractingReportingOverflow(borrowA ? 1 : 0)
+      words[word &+ 1] = Int64(bitPattern: c)
+      var borrow = borrowB || borrowC
+      while borrow && at < sumWords {
+        borrow = words[at] == 0
+        words[at] = words[at] &- 1
+        at &+= 1
+      }
+    } else {
+      let (a, carryA) = UInt64(bitPattern: words[word]).addingReportingOverflow(low)
+      words[word] = Int64(bitPattern: a)
+      let (b, carryB) = UInt64(bitPattern: words[word &+ 1]).addingReportingOverflow(high)
+      let (c, carryC) = b.addingReportingOverflow(carryA ? 1 : 0)
+      words[word &+ 1] = Int64(bitPattern: c)
+      var carry = carryB || carryC
+      while carry && at < sumWords {
+        words[at] = words[at] &+ 1
+        carry = words[at] == 0
+        at &+= 1
+      }
+    }
+  }
+
+  /// Adds one integer to another of as many words.
+  @inline(__always) static func merge(_ other: UnsafePointer<Int64>, into words: UnsafeMutablePointer<Int64>, count: Int) {
+    var carry: UInt64 = 0
+    for i in 0..<count {
+      let (a, x) = UInt64(bitPattern: words[i]).addingReportingOverflow(UInt64(bitPattern: other[i]))
+      let (b, y) = a.addingReportingOverflow(carry)
+      words[i] = Int64(bitPattern: b)
+      carry = x || y ? 1 : 0
+    }
+  }
 
   /// Adds or subtracts `high:low` shifted left by `position` bits.
   @inline(__always) static func add(
@@ -66,16 +145,27 @@ enum ExactFloat {
 
   /// The nearest double to `a - b`, both narrow sums.
   @inline(__always) static func roundedDifference(_ a: UnsafePointer<Int64>, _ b: UnsafePointer<Int64>) -> Double {
-    var (d0, c0) = UInt64(bitPattern: a[0]).subtractingReportingOverflow(UInt64(bitPattern: b[0]))
-    var (d1, c1) = subtract(a[1], b[1], c0)
-    var (d2, c2) = subtract(a[2], b[2], c1)
-    var (d3, _) = subtract(a[3], b[3], c2)
+    let (d0, c0) = UInt64(bitPattern: a[0]).subtractingReportingOverflow(UInt64(bitPattern: b[0]))
+    let (d1, c1) = subtract(a[1], b[1], c0)
+    let (d2, c2) = subtract(a[2], b[2], c1)
+    let (d3, _) = subtract(a[3], b[3], c2)
+    return rounded(d0, d1, d2, d3)
+  }
+
+  /// The nearest double to a narrow sum.
+  @inline(__always) static func rounded(_ words: UnsafePointer<Int64>) -> Double {
+    rounded(
+      UInt64(bitPattern: words[0]), UInt64(bitPattern: words[1]), UInt64(bitPattern: words[2]), UInt64(bitPattern: words[3]))
+  }
+
+  @inline(__always) private static func rounded(_ w0: UInt64, _ w1: UInt64, _ w2: UInt64, _ w3: UInt64) -> Double {
+    var (d0, d1, d2, d3) = (w0, w1, w2, w3)
     let negative = d3 >> 63 != 0
     if negative {
-      (d0, c0) = (~d0).addingReportingOverflow(1)
-      (d1, c1) = (~d1).addingReportingOverflow(c0 ? 1 : 0)
-      (d2, c2) = (~d2).addingReportingOverflow(c1 ? 1 : 0)
-      d3 = ~d3 &+ (c2 ? 1 : 0)
+      let (n0, c0) = (~d0).addingReportingOverflow(1)
+      let (n1, c1) = (~d1).addingReportingOverflow(c0 ? 1 : 0)
+      let (n2, c2) = (~d2).addingReportingOverflow(c1 ? 1 : 0)
+      (d0, d1, d2, d3) = (n0, n1, n2, ~d3 &+ (c2 ? 1 : 0))
     }
     let top: UInt64
     let next: UInt64
@@ -147,6 +237,19 @@ enum ExactFloat {
     return (head | (rest != 0 ? 1 : 0), unit + 64 * top - Int(shift))
   }
 
+  /// The variance from a narrow sum and a narrow sum of squares.
+  static func variance(sum: UnsafePointer<Int64>, squares: UnsafePointer<Int64>, count: Int64, divisor: Int64) -> Double {
+    withUnsafeTemporaryAllocation(of: UInt64.self, capacity: sumWords + squareWords) { scratch in
+      guard let magnitude = scratch.baseAddress else { return 0 }
+      for i in 0..<sumWords { (magnitude + i).initialize(to: UInt64(bitPattern: sum[i])) }
+      for i in 0..<squareWords { (magnitude + sumWords + i).initialize(to: UInt64(bitPattern: squares[i])) }
+      _ = makeMagnitude(magnitude, count: sumWords)
+      return variance(
+        sum: magnitude, sumCount: sumWords, squares: magnitude + sumWords, squareCount: squareWords, unit: sumUnit, count: count,
+        divisor: divisor)
+    }
+  }
+
   /// (n * squares - sum^2) / (n * divisor), never negative: the variance from exact sums.
   ///
   /// - Parameters:
@@ -188,117 +291,5 @@ enum ExactFloat {
     let (y, o2) = x.addingReportingOverflow(word)
     word = y
     return p.high &+ (o1 ? 1 : 0) &+ (o2 ? 1 : 0)
-  }
-}
-
-/// The exact sum, and if asked the sum of squares, of any doubles: the slow path beside the narrow words of `ExactFloat`.
-struct WideFloatSum {
-  private static let sumCount = 36
-  private static let squareCount = 70
-  private var sum = [Int64](repeating: 0, count: sumCount)
-  private var squares: [Int64]
-  private(set) var notNumbers: Int64 = 0
-  private(set) var infinities: Int64 = 0
-  private(set) var negativeInfinities: Int64 = 0
-
-  init(squares: Bool) { self.squares = squares ? [Int64](repeating: 0, count: Self.squareCount) : [] }
-
-  mutating func add(_ value: Double) {
-    guard value.isFinite else {
-      if value.isNaN { notNumbers += 1 } else if value > 0 { infinities += 1 } else { negativeInfinities += 1 }
-      return
-    }
-    let bits = value.bitPattern
-    let biased = Int((bits >> 52) & 0x7FF)
-    let magnitude = bits & 0xF_FFFF_FFFF_FFFF | (biased == 0 ? 0 : 1 << 52)
-    let position = max(0, biased - 1)
-    sum.withUnsafeMutableBufferPointer { words in
-      guard let base = words.baseAddress else { return }
-      ExactFloat.add(low: magnitude, high: 0, position: position, negative: value < 0, to: base, count: words.count)
-    }
-    squares.withUnsafeMutableBufferPointer { words in
-      guard let base = words.baseAddress, !words.isEmpty else { return }
-      let product = magnitude.multipliedFullWidth(by: magnitude)
-      ExactFloat.add(low: product.low, high: product.high, position: 2 * position, negative: false, to: base, count: words.count)
-    }
-  }
-
-  /// Adds a narrow sum (magnitude and sign) and, where squares are kept, a narrow sum of squares.
-  mutating func add(
-    narrow: UnsafePointer<UInt64>, negative: Bool, squares narrowSquares: UnsafePointer<UInt64>?
-  ) {
-    sum.withUnsafeMutableBufferPointer { words in
-      guard let base = words.baseAddress else { return }
-      for i in 0..<ExactFloat.sumWords {
-        ExactFloat.add(
-          low: narrow[i], high: 0, position: 1074 + ExactFloat.sumUnit + 64 * i, negative: negative, to: base, count: words.count)
-      }
-    }
-    guard let narrowSquares else { return }
-    squares.withUnsafeMutableBufferPointer { words in
-      guard let base = words.baseAddress, !words.isEmpty else { return }
-      for i in 0..<ExactFloat.squareWords {
-        ExactFloat.add(
-          low: narrowSquares[i], high: 0, position: 2 * (1074 + ExactFloat.sumUnit) + 64 * i, negative: false, to: base,
-          count: words.count)
-      }
-    }
-  }
-
-  /// What the values that are no finite numbers make of a sum; nil when there is none of them.
-  private var special: Double? {
-    if notNumbers > 0 || (infinities > 0 && negativeInfinities > 0) { return .nan }
-    if infinities > 0 { return .infinity }
-    return negativeInfinities > 0 ? -.infinity : nil
-  }
-
-  /// The nearest double, ties to even; infinite when it is beyond the largest.
-  var rounded: Double {
-    if let special { return special }
-    var words = sum.map { UInt64(bitPattern: $0) }
-    return words.withUnsafeMutableBufferPointer { words in
-      guard let base = words.baseAddress else { return 0 }
-      let negative = ExactFloat.makeMagnitude(base, count: words.count)
-      guard let (head, unit) = ExactFloat.leading(base, count: words.count, unit: -1074) else { return 0 }
-      var value: Double
-      if unit <= -1074 - 11 {
-        // At most 53 bits from 2^-1074 on: the number itself, which may be subnormal.
-        value = Double(bitPattern: base[0])
-      } else {
-        value = Double(sign: .plus, exponent: unit, significand: Double(head))
-      }
-      if negative { value = -value }
-      return value
-    }
-  }
-
-  /// Variance of `count` values over `divisor`; NaN when one of them is not finite.
-  func variance(count: Int64, divisor: Int64) -> Double {
-    if special != nil { return .nan }
-    var sumWords = sum.map { UInt64(bitPattern: $0) }
-    let squareWords = squares.map { UInt64(bitPattern: $0) }
-    return sumWords.withUnsafeMutableBufferPointer { a in
-      squareWords.withUnsafeBufferPointer { b in
-        guard let first = a.baseAddress, let second = b.baseAddress else { return 0 }
-        _ = ExactFloat.makeMagnitude(first, count: a.count)
-        return ExactFloat.variance(
-          sum: first, sumCount: a.count, squares: second, squareCount: b.count, unit: -1074, count: count, divisor: divisor)
-      }
-    }
-  }
-
-  func write(into writer: inout ByteWriter) {
-    for word in sum { writer.write(word) }
-    for word in squares { writer.write(word) }
-    for count in [notNumbers, infinities, negativeInfinities] { writer.write(count) }
-  }
-
-  init(squares hasSquares: Bool, from reader: inout ByteReader) throws(MillraceError) {
-    self.init(squares: hasSquares)
-    for i in sum.indices { sum[i] = try reader.readInt64() }
-    for i in squares.indices { squares[i] = try reader.readInt64() }
-    notNumbers = try reader.readInt64()
-    infinities = try reader.readInt64()
-    negativeInfinities = try reader.readInt64()
   }
 }
