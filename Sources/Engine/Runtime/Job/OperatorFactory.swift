@@ -27,6 +27,7 @@ enum OperatorFactory {
     case .hashJoin(let join):
       // Batch jobs want final rows; streams want each change.
       return emission == .atEnd ? try HashJoinOperator(join, context: context) : try StreamJoinOperator(join, context: context)
+    case .windowJoin(let join): return try WindowJoinOperator(join, context: context)
     case .intervalJoin(let join): return try IntervalJoinOperator(join, context: context)
     case .asOf(let asOf, let outcomeRank): return try AsOfOperator(asOf, outcomeRank: outcomeRank, context: context)
     case .sort(let sort): return try SortLimitOperator(sort, context: context)

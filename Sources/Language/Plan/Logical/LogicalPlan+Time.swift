@@ -41,6 +41,7 @@ extension LogicalPlan {
       guard case .exact(let offset) = attribute else { return nil }
       return .exact(offsetMicros: offset + n.shiftMicros)
     case .join(let n):
+      if n.window != nil { return window?.times.contains(column) ?? false ? .exact(offsetMicros: 0) : nil }
       guard let interval = n.interval else { return nil }
       if column == interval.leftTime { return .bounded(leadMicros: 0, lagMicros: max(0, interval.upperMicros)) }
       // Unmatched left rows have no time on the right.
@@ -57,7 +58,7 @@ extension LogicalPlan {
     case .scan(let n): n.table.watermark != nil
     case .values, .sort: false
     case .aggregate(let n): n.window != nil
-    case .join(let n): n.interval != nil
+    case .join(let n): n.interval != nil || n.window != nil
     case .union(let n): n.inputs.allSatisfy(\.hasEventTime)
     case .rank(let n): n.onlyInserts
     default: inputs.first?.hasEventTime ?? false
@@ -69,7 +70,7 @@ extension LogicalPlan {
     switch self {
     case .aggregate(let n): n.window == nil || n.input.isUpdating
     case .rank(let n): !n.onlyInserts
-    case .join(let n) where n.interval == nil && ![.inner, .semi].contains(n.kind): true
+    case .join(let n) where n.interval == nil && n.window == nil && ![.inner, .semi].contains(n.kind): true
     default: inputs.contains(where: \.isUpdating)
     }
   }

@@ -61,6 +61,7 @@ public struct PhysicalPlan: Sendable, Hashable {
     case rank(Rank)
     case hashJoin(Join)
     case intervalJoin(Join)
+    case windowJoin(Join)
     case asOf(AsOfJoin, outcomeRank: [UInt8])
     case predict(Predict)
     case sort(Sort)
