@@ -92,7 +92,9 @@ public struct PhysicalPlanner {
           "OVER on an input without event time", hint: "declare WATERMARK FOR <column> AS <column> on the table")
       }
       return add("over", .over(over), [port], schema)
-    case .rank(let rank): return add("rank", .rank(rank), [try input(inputs[0], Self.keyed(rank.partitionKeys))], schema)
+    case .rank(let rank):
+      let port = try input(inputs[0], Self.keyed(rank.partitionKeys))
+      return rank.window == nil ? add("rank", .rank(rank), [port], schema) : add("window-rank", .windowRank(rank), [port], schema)
     case .join(let join):
       if let window = join.window {
         let (left, right) = window.exchangeKeys(join)

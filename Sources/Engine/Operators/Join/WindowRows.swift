@@ -21,6 +21,9 @@ final class WindowRows {
     due = DueQueue(widthMicros: stepMicros)
   }
 
+  /// Rows that wait.
+  var liveCount: Int { live }
+
   /// Rows kept, also those that wait to be cleared away.
   var rowCount: Int { store.count }
 
@@ -35,12 +38,19 @@ final class WindowRows {
   /// Takes out the rows of the windows that end at `bound` or earlier; their event times become those of their windows. They come in
   /// the total order.
   func take(through bound: Int64) -> Batch {
+    var (batch, ends) = takeAsTheyCame(through: bound)
+    batch.eventTimes = .int64s(ends.map { $0 &- WindowAggregateOperator.endToTimeMicros })
+    return batch.inTotalOrder()
+  }
+
+  /// As `take`, in no particular order and with the event times that they had; and the ends of their windows.
+  func takeAsTheyCame(through bound: Int64) -> (rows: Batch, ends: [Int64]) {
     let numbers = due.take(before: bound.saturating(1))
-    var batch = store.gather(numbers)
-    batch.eventTimes = .int64s(numbers.map { ends[Int($0)] &- WindowAggregateOperator.endToTimeMicros })
+    let batch = store.gather(numbers)
+    let times = numbers.map { ends[Int($0)] }
     live -= numbers.count
     if ends.count - live > Self.deadRowsMax + live { compact() }
-    return batch.inTotalOrder()
+    return (batch, times)
   }
 
   private func compact() {

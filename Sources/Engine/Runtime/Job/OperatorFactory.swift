@@ -23,6 +23,7 @@ enum OperatorFactory {
     case .windowAssign(let window): return try WindowAssignOperator(window, context: context)
     case .sessionAssign(let window): return try SessionAssignOperator(window, context: context)
     case .over(let over): return try OverOperator(over, context: context)
+    case .windowRank(let rank): return try WindowRankOperator(rank, context: context)
     case .rank(let rank): return try RankOperator(rank, context: context, emission: emission)
     case .hashJoin(let join):
       // Batch jobs want final rows; streams want each change.

@@ -34,7 +34,10 @@ extension LogicalPlan {
       return n.window?.times.contains(column) ?? false ? .exact(offsetMicros: 0) : nil
     case .window(let n): return n.timeAttribute(of: column)
     case .over(let n): return column < n.input.schema.count ? n.input.timeAttribute(of: column) : nil
-    case .rank(let n): return column < n.input.schema.count && n.onlyInserts ? n.input.timeAttribute(of: column) : nil
+    case .rank(let n):
+      guard column < n.input.schema.count else { return nil }
+      if n.window != nil { return n.input.window?.times.contains(column) ?? false ? .exact(offsetMicros: 0) : nil }
+      return n.onlyInserts ? n.input.timeAttribute(of: column) : nil
     case .predict(let n): return column < n.input.schema.count ? n.input.timeAttribute(of: column) : nil
     case .asOf(let n):
       guard column < n.input.schema.count, let attribute = n.input.timeAttribute(of: column) else { return nil }
@@ -60,7 +63,7 @@ extension LogicalPlan {
     case .aggregate(let n): n.window != nil
     case .join(let n): n.interval != nil || n.window != nil
     case .union(let n): n.inputs.allSatisfy(\.hasEventTime)
-    case .rank(let n): n.onlyInserts
+    case .rank(let n): n.window != nil || n.onlyInserts
     default: inputs.first?.hasEventTime ?? false
     }
   }
@@ -69,7 +72,7 @@ extension LogicalPlan {
   public var isUpdating: Bool {
     switch self {
     case .aggregate(let n): n.window == nil || n.input.isUpdating
-    case .rank(let n): !n.onlyInserts
+    case .rank(let n): n.isUpdating
     case .join(let n) where n.interval == nil && n.window == nil && ![.inner, .semi].contains(n.kind): true
     default: inputs.contains(where: \.isUpdating)
     }

@@ -47,7 +47,10 @@ extension LogicalPlan {
       return window.starts.isEmpty || window.ends.isEmpty ? nil : window
     case .filter(let n): return n.input.window
     case .over(let n): return n.input.window
-    case .rank(let n): return n.onlyInserts ? n.input.window : nil
+    case .rank(let n):
+      guard n.window != nil || n.onlyInserts, var window = n.input.window else { return nil }
+      if n.window != nil { window.lagMicros = 0 }
+      return window
     case .predict(let n): return n.input.window
     case .asOf(let n):
       guard var window = n.input.window else { return nil }

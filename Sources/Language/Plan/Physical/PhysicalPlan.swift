@@ -59,6 +59,8 @@ public struct PhysicalPlan: Sendable, Hashable {
     case sessionAssign(WindowTable)
     case over(Over)
     case rank(Rank)
+    /// A ranking within windows.
+    case windowRank(Rank)
     case hashJoin(Join)
     case intervalJoin(Join)
     case windowJoin(Join)

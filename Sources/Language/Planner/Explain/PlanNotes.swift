@@ -23,7 +23,7 @@ struct PlanNotes {
       case .scan(let scan) where scan.table.watermark == nil: tables = [scan.table.name]
       case .aggregate(let aggregate) where aggregate.window == nil: updates = true
       case .join(let join) where join.interval == nil && join.window == nil && ![.inner, .semi].contains(join.kind): updates = true
-      case .rank: if case .rank(let rank) = plans[id] { updates = !rank.onlyInserts }
+      case .rank: if case .rank(let rank) = plans[id] { updates = rank.isUpdating }
       // Sorts the rows that are left at the end.
       case .sort: updates = false
       default: break
