@@ -93,10 +93,16 @@ public struct PhysicalPlanner {
           "OVER on an input without event time", hint: "declare WATERMARK FOR <column> AS <column> on the table")
       }
       return add("over", .over(over), [port], schema)
-    case .rank(let rank): return add("rank", .rank(rank), [try input(inputs[0], Self.keyed(rank.partitionKeys))], schema)
+    case .rank(let rank):
+      let port = try input(inputs[0], Self.keyed(rank.partitionKeys))
+      return rank.window == nil ? add("rank", .rank(rank), [port], schema) : add("window-rank", .windowRank(rank), [port], schema)
     case .orderedOver(let over):
       return add("ordered-over", .orderedOver(over), [try input(inputs[0], Self.keyed(over.partitionKeys))], schema)
     case .join(let join):
+      if let window = join.window {
+        let (left, right) = window.exchangeKeys(join)
+        return add("window-join", .windowJoin(join), [try input(inputs[0], .hash(left)), try input(inputs[1], .hash(right))], schema)
+      }
       let ports = [try input(inputs[0], Self.keyed(join.leftKeys)), try input(inputs[1], Self.keyed(join.rightKeys))]
       return add(
         join.interval == nil ? "join" : "interval-join", join.interval == nil ? .hashJoin(join) : .intervalJoin(join), ports, schema)

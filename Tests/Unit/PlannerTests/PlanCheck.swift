@@ -50,6 +50,14 @@ struct PlanCheck {
       check(n.rightKeys, n.right.schema, "join right")
       for (a, b) in zip(n.leftKeys, n.rightKeys) where a.type != b.type { problems.append("join keys of types \(a.type), \(b.type)") }
       check(n.residual, Schema(n.left.schema.fields + n.right.schema.fields), "join", .boolean)
+      if let window = n.window {
+        for (column, input) in [
+          (window.leftStart, n.left), (window.leftEnd, n.left), (window.rightStart, n.right), (window.rightEnd, n.right),
+        ]
+        where !(input.window.map { $0.starts.union($0.ends).contains(column) } ?? false) {
+          problems.append("join: column \(column) is no window")
+        }
+      }
       if let interval = n.interval {
         time(interval.leftTime, n.left, "join left")
         time(interval.rightTime, n.right, "join right")

@@ -49,8 +49,9 @@ struct RandomPlans {
   /// A stream, or what ends one.
   private mutating func top() -> LogicalPlan {
     let input = stream(depth: 2 + int(5))
-    switch int(9) {
+    switch int(10) {
     case 0: return filtered(grouped(input))
+    case 6: return filtered(windowJoined(input, stream(depth: 2)))
     case 8: return ranked(input)
     case 4: return filtered(joined(input, stream(depth: 2), interval: true))
     case 5: return filtered(attachedToWindow(input))
@@ -312,11 +313,32 @@ struct RandomPlans {
     let rank = LogicalPlan.rank(
       Rank(
         input: input, function: .rowNumber, partitionKeys: key.map { [$0] } ?? [],
-        sortKeys: [.init(expression: number(input, depth: 1), isAscending: chance(50)), .init(expression: .column(0, input.schema.fields[0]))],
+        sortKeys: [
+          .init(expression: number(input, depth: 1), isAscending: chance(50)), .init(expression: .column(0, input.schema.fields[0])),
+        ],
         name: name()))
     let number = Expression.column(input.schema.count, rank.schema.fields[input.schema.count])
     let limited = rank.filter(.call(pick(["<=", "<", "=", ">"]), [number, .literal(.int(Int64(int(4))), .int64)]))
     return chance(50) ? projected(limited) : filtered(limited)
+  }
+
+  /// A join of windows: of rows, of groups or of both.
+  private mutating func windowJoined(_ a: LogicalPlan, _ b: LogicalPlan) -> LogicalPlan {
+    let kind: WindowTable.Kind =
+      chance(70) ? .hop(slideMicros: 2_000_000, sizeMicros: 4_000_000, offsetMicros: 0) : .session(gapMicros: 1_000_000)
+    func windowed(_ input: LogicalPlan) -> LogicalPlan { .window(WindowTable(input: input, kind: kind, timeColumn: 0)) }
+    let left = chance(50) ? windowed(a) : grouped(windowed(a), by: a)
+    let right = chance(50) ? windowed(b) : grouped(windowed(b), by: b)
+    func column(_ plan: LogicalPlan, _ name: String) -> Int { plan.schema.fields.firstIndex { $0.name == name } ?? 0 }
+    var join = Join(
+      kind: pick([.inner, .left, .right, .full, .semi, .anti]), left: left, right: right, leftKeys: [], rightKeys: [],
+      window: .init(
+        kind: kind, leftStart: column(left, "window_start"), leftEnd: column(left, "window_end"),
+        rightStart: column(right, "window_start"), rightEnd: column(right, "window_end"), lagMicros: 0))
+    if chance(60) { (join.leftKeys, join.rightKeys) = ([number(left, depth: 0)], [number(right, depth: 0)]) }
+    let both = LogicalPlan.values(ValuesRelation(schema: Schema(left.schema.fields + right.schema.fields), rows: []))
+    if chance(60) { join.residual = condition(both) }
+    return .join(join)
   }
 
   /// An updating grouping.

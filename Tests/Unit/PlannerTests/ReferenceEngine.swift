@@ -316,6 +316,10 @@ struct ReferenceEngine {
             (l * 1000 + interval.lowerMicros)...(l * 1000 + interval.upperMicros) ~= r * 1000
           else { continue }
         }
+        if let window = n.window {
+          let (l, r) = (left.rows[i].values, right.rows[j].values)
+          guard l[window.leftStart] == r[window.rightStart], l[window.leftEnd] == r[window.rightEnd] else { continue }
+        }
         pairs.append((i, j))
       }
     }
@@ -324,7 +328,7 @@ struct ReferenceEngine {
     let matches = zip(pairs, try passing(n.residual, candidates)).filter(\.1).map(\.0)
     if n.kind.isLeftOnly {
       let matched = Set(matches.map(\.0))
-      return left.rows.indices.filter { matched.contains($0) == (n.kind == .semi) }.map { Row(values: left.rows[$0].values) }
+      return left.rows.indices.filter { matched.contains($0) == (n.kind == .semi) }.map { left.rows[$0] }
     }
     var result = matches.map { Row(values: left.rows[$0].values + right.rows[$1].values) }
     if n.kind == .left || n.kind == .full {

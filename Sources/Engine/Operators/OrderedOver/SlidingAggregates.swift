@@ -105,7 +105,7 @@ final class SlidingAggregates: FrameFunction {
       case .integers, .wide:
         lane.numbers.grow(to: end)
         (lane.numbers.base + first).update(from: lane.widening.integers(column), count: rows.rowCount)
-      case .floats, .variance:
+      case .floats:
         lane.numbers.grow(to: end)
         let values = lane.widening.doubles(column)
         for i in 0..<rows.rowCount { lane.numbers.base[first + i] = Int64(bitPattern: values[i].bitPattern) }

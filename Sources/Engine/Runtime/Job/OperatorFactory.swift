@@ -24,11 +24,13 @@ enum OperatorFactory {
     case .windowAssign(let window): return try WindowAssignOperator(window, context: context)
     case .sessionAssign(let window): return try SessionAssignOperator(window, context: context)
     case .over(let over): return try OverOperator(over, context: context)
+    case .windowRank(let rank): return try WindowRankOperator(rank, context: context)
     case .rank(let rank): return try RankOperator(rank, context: context, emission: emission)
     case .orderedOver(let over): return try OrderedOverOperator(over, context: context, emission: emission)
     case .hashJoin(let join):
       // Batch jobs want final rows; streams want each change.
       return emission == .atEnd ? try HashJoinOperator(join, context: context) : try StreamJoinOperator(join, context: context)
+    case .windowJoin(let join): return try WindowJoinOperator(join, context: context)
     case .intervalJoin(let join): return try IntervalJoinOperator(join, context: context)
     case .asOf(let asOf, let outcomeRank): return try AsOfOperator(asOf, outcomeRank: outcomeRank, context: context)
     case .sort(let sort): return try SortLimitOperator(sort, context: context)

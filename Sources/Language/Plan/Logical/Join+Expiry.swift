@@ -51,16 +51,14 @@ extension LogicalPlan {
       }
       return offset - shift
     case .aggregate(let n):
-      guard column < n.keys.count, let window = n.windowInput, case .column(let source) = n.keys[column].kind else { return nil }
+      guard let window = n.window else { return nil }
       // The event time is one millisecond before the window's end.
-      if source == window.schema.count - 2 { return -1_000 }
-      if source == window.schema.count - 3 {
-        switch window.kind {
-        case .tumble(let size, _), .hop(_, let size, _): return size - 1_000
-        default: return nil
-        }
+      if column == window.end { return -1_000 }
+      guard column == window.start else { return nil }
+      switch window.kind {
+      case .tumble(let size, _), .hop(_, let size, _): return size - 1_000
+      case .cumulate, .session: return nil
       }
-      return nil
     default: return nil
     }
   }

@@ -34,21 +34,45 @@ public struct Join: Sendable, Hashable {
     }
   }
 
+  /// Rows of one window match each other only: both inputs say in which window of one kind each row is. Positions in the left
+  /// input and in the right input.
+  public struct Window: Sendable, Hashable {
+    public var kind: WindowTable.Kind
+    public var leftStart: Int
+    public var leftEnd: Int
+    public var rightStart: Int
+    public var rightEnd: Int
+    /// The greater of the inputs' `WindowAttribute.lagMicros`.
+    public var lagMicros: Int64
+    public init(kind: WindowTable.Kind, leftStart: Int, leftEnd: Int, rightStart: Int, rightEnd: Int, lagMicros: Int64) {
+      self.kind = kind
+      self.leftStart = leftStart
+      self.leftEnd = leftEnd
+      self.rightStart = rightStart
+      self.rightEnd = rightEnd
+      self.lagMicros = lagMicros
+    }
+  }
+
   public var kind: Kind
   public var left: LogicalPlan
   public var right: LogicalPlan
   /// Equal pairs: over the left input and over the right input, of equal types.
   public var leftKeys: [Expression]
   public var rightKeys: [Expression]
-  /// Set for event-time interval joins of streams; nil for joins of bounded inputs.
+  /// Set for event-time interval joins of streams.
   public var interval: Interval?
+  /// Set for joins of windows: their rows are joined once, when the window is over, and have window_time as event time. Not together
+  /// with `interval`.
+  public var window: Window?
   /// What else must be true; over left columns followed by right columns.
   public var residual: Expression?
 
   public init(
     kind: Kind, left: LogicalPlan, right: LogicalPlan, leftKeys: [Expression], rightKeys: [Expression], interval: Interval? = nil,
-    residual: Expression? = nil
+    window: Window? = nil, residual: Expression? = nil
   ) {
+    self.window = window
     self.kind = kind
     self.left = left
     self.right = right

@@ -34,7 +34,10 @@ extension LogicalPlan {
       return n.window?.times.contains(column) ?? false ? .exact(offsetMicros: 0) : nil
     case .window(let n): return n.timeAttribute(of: column)
     case .over(let n): return column < n.input.schema.count ? n.input.timeAttribute(of: column) : nil
-    case .rank(let n): return column < n.input.schema.count && n.onlyInserts ? n.input.timeAttribute(of: column) : nil
+    case .rank(let n):
+      guard column < n.input.schema.count else { return nil }
+      if n.window != nil { return n.input.window?.times.contains(column) ?? false ? .exact(offsetMicros: 0) : nil }
+      return n.onlyInserts ? n.input.timeAttribute(of: column) : nil
     case .orderedOver(let n): return column < n.input.schema.count && n.onlyInserts ? n.input.timeAttribute(of: column) : nil
     case .predict(let n): return column < n.input.schema.count ? n.input.timeAttribute(of: column) : nil
     case .unnest(let n): return column < n.input.schema.count ? n.input.timeAttribute(of: column) : nil
@@ -43,6 +46,7 @@ extension LogicalPlan {
       guard case .exact(let offset) = attribute else { return nil }
       return .exact(offsetMicros: offset + n.shiftMicros)
     case .join(let n):
+      if n.window != nil { return window?.times.contains(column) ?? false ? .exact(offsetMicros: 0) : nil }
       guard let interval = n.interval else { return nil }
       if column == interval.leftTime { return .bounded(leadMicros: 0, lagMicros: max(0, interval.upperMicros)) }
       // Unmatched left rows have no time on the right.
@@ -59,9 +63,9 @@ extension LogicalPlan {
     case .scan(let n): n.table.watermark != nil
     case .values, .sort: false
     case .aggregate(let n): n.window != nil
-    case .join(let n): n.interval != nil
+    case .join(let n): n.interval != nil || n.window != nil
     case .union(let n): n.inputs.allSatisfy(\.hasEventTime)
-    case .rank(let n): n.onlyInserts
+    case .rank(let n): n.window != nil || n.onlyInserts
     case .orderedOver(let n): n.onlyInserts
     default: inputs.first?.hasEventTime ?? false
     }
@@ -71,9 +75,9 @@ extension LogicalPlan {
   public var isUpdating: Bool {
     switch self {
     case .aggregate(let n): n.window == nil || n.input.isUpdating
-    case .rank(let n): !n.onlyInserts
+    case .rank(let n): n.isUpdating
+    case .join(let n) where n.interval == nil && n.window == nil && ![.inner, .semi].contains(n.kind): true
     case .orderedOver(let n): !n.onlyInserts
-    case .join(let n) where n.interval == nil && ![.inner, .semi].contains(n.kind): true
     default: inputs.contains(where: \.isUpdating)
     }
   }

@@ -47,6 +47,10 @@ extension LogicalPlan {
       return window.starts.isEmpty || window.ends.isEmpty ? nil : window
     case .filter(let n): return n.input.window
     case .over(let n): return n.input.window
+    case .rank(let n):
+      guard n.window != nil || n.onlyInserts, var window = n.input.window else { return nil }
+      if n.window != nil { window.lagMicros = 0 }
+      return window
     case .predict(let n): return n.input.window
     case .asOf(let n):
       guard var window = n.input.window else { return nil }
@@ -62,6 +66,19 @@ extension LogicalPlan {
         window.lagMicros = max(window.lagMicros, other.lagMicros)
       }
       return window.starts.isEmpty || window.ends.isEmpty ? nil : window
+    case .join(let n):
+      guard let window = n.window else { return nil }
+      // A side whose rows may be missing does not always have its columns.
+      let (left, right) = (n.left.window, n.right.window)
+      var result = WindowAttribute(kind: window.kind, starts: [], ends: [], times: [], lagMicros: 0)
+      if let left, n.kind != .right, n.kind != .full { (result.starts, result.ends, result.times) = (left.starts, left.ends, left.times) }
+      if let right, n.kind == .inner || n.kind == .right {
+        let width = n.left.schema.count
+        result.starts.formUnion(right.starts.map { $0 + width })
+        result.ends.formUnion(right.ends.map { $0 + width })
+        result.times.formUnion(right.times.map { $0 + width })
+      }
+      return result.starts.isEmpty || result.ends.isEmpty ? nil : result
     default: return nil
     }
   }
@@ -83,5 +100,17 @@ extension Aggregate {
     guard let window, case .window(let table) = input else { return nil }
     let width = table.input.schema.count
     return keys[window.start].kind == .column(width) && keys[window.end].kind == .column(width + 1) ? table : nil
+  }
+}
+
+extension Join.Window {
+  /// What both sides are distributed by: the equal keys, or the window where there are none.
+  public func exchangeKeys(_ join: Join) -> (left: [Expression], right: [Expression]) {
+    if !join.leftKeys.isEmpty { return (join.leftKeys, join.rightKeys) }
+    let (left, right) = (join.left.schema.fields, join.right.schema.fields)
+    return (
+      [.column(leftStart, left[leftStart]), .column(leftEnd, left[leftEnd])],
+      [.column(rightStart, right[rightStart]), .column(rightEnd, right[rightEnd])]
+    )
   }
 }

@@ -41,6 +41,15 @@ public struct Rank: Sendable, Hashable {
     showsNumber ? Schema(input.schema.fields + [Field(name, .int64, isNullable: false)]) : input.schema
   }
 
+  /// Where the window stands among the partition keys, when rows are ranked within windows: they come out once, when the window is over,
+  /// and their event time becomes window_time.
+  public var window: Aggregate.Window? {
+    input.isUpdating || !input.hasEventTime ? nil : Aggregate.window(partitionKeys, over: input)
+  }
+
+  /// Whether rows may be retracted.
+  public var isUpdating: Bool { window == nil && !onlyInserts }
+
   /// No row changes its number once it has one: rows are numbered as they come in event time.
   public var onlyInserts: Bool {
     guard function == .rowNumber, !input.isUpdating, input.hasEventTime, sortKeys.count <= 1 else { return false }

@@ -20,7 +20,7 @@ extension PhysicalPlan.Kind {
   /// Whether rows that leave carry the arrival times of rows that came in at this port.
   fileprivate func carriesArrivalTimes(port: Int) -> Bool {
     switch self {
-    case .windowAggregate, .groupAggregate: false
+    case .windowAggregate, .sessionAggregate, .attachedAggregate, .groupAggregate: false
     case .asOf: port == 0
     default: true
     }

@@ -60,9 +60,12 @@ public struct PhysicalPlan: Sendable, Hashable {
     case sessionAssign(WindowTable)
     case over(Over)
     case rank(Rank)
+    /// A ranking within windows.
+    case windowRank(Rank)
     case orderedOver(OrderedOver)
     case hashJoin(Join)
     case intervalJoin(Join)
+    case windowJoin(Join)
     case asOf(AsOfJoin, outcomeRank: [UInt8])
     case predict(Predict)
     case sort(Sort)

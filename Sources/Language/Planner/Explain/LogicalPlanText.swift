@@ -136,8 +136,13 @@ public enum LogicalPlanText {
           "\(right[interval.rightTime]) between \(left[interval.leftTime]) + \(duration(interval.lowerMicros)) and + \(duration(interval.upperMicros))"
         )
       }
+      if let window = n.window {
+        conditions.append("\(left[window.leftStart]) = \(right[window.rightStart])")
+        conditions.append("\(left[window.leftEnd]) = \(right[window.rightEnd])")
+      }
       if let residual = n.residual { conditions.append(residual.sql(left + right)) }
-      return "\(n.interval == nil ? "Join" : "IntervalJoin") \(n.kind.rawValue) on \(conditions.joined(separator: " AND "))"
+      return
+        "\(n.window != nil ? "WindowJoin" : n.interval == nil ? "Join" : "IntervalJoin") \(n.kind.rawValue) on \(conditions.joined(separator: " AND "))"
     }
 
     private static func line(_ n: OrderedOver, _ names: [String]) -> String {

@@ -22,8 +22,8 @@ struct PlanNotes {
       switch node.operation {
       case .scan(let scan) where scan.table.watermark == nil: tables = [scan.table.name]
       case .aggregate(let aggregate) where aggregate.window == nil: updates = true
-      case .join(let join) where join.interval == nil && ![.inner, .semi].contains(join.kind): updates = true
-      case .rank: if case .rank(let rank) = plans[id] { updates = !rank.onlyInserts }
+      case .join(let join) where join.interval == nil && join.window == nil && ![.inner, .semi].contains(join.kind): updates = true
+      case .rank: if case .rank(let rank) = plans[id] { updates = rank.isUpdating }
       case .orderedOver: if case .orderedOver(let over) = plans[id] { updates = !over.onlyInserts }
       // Sorts the rows that are left at the end.
       case .sort: updates = false
@@ -55,6 +55,7 @@ struct PlanNotes {
     case .asOf(let asOf):
       return asOf.shiftMicros == 0 ? [] : ["event time + \(Self.duration(asOf.shiftMicros)), before the events of that instant"]
     case .join(let join):
+      if join.window != nil { return ["event time: end of window"] }
       return join.interval == nil ? ["final table of bounded inputs"] : ["event time: the later of both rows"]
     default: return []
     }

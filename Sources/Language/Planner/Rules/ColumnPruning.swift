@@ -82,6 +82,10 @@ struct ColumnNeeds {
         left.insert(interval.leftTime)
         right.insert(interval.rightTime)
       }
+      if let window = n.window {
+        left.formUnion([window.leftStart, window.leftEnd])
+        right.formUnion([window.rightStart, window.rightEnd])
+      }
       return [left, right]
     case .asOf(let n):
       let pruned = FeatureViewPruning(n, needed: needed, inputWidth: width)
@@ -316,6 +320,12 @@ private struct Pruning {
     if let interval = n.interval {
       n.interval?.leftTime = left.position(interval.leftTime)
       n.interval?.rightTime = right.position(interval.rightTime)
+    }
+    if let window = n.window {
+      n.window?.leftStart = left.position(window.leftStart)
+      n.window?.leftEnd = left.position(window.leftEnd)
+      n.window?.rightStart = right.position(window.rightStart)
+      n.window?.rightEnd = right.position(window.rightEnd)
     }
     return Pruned(
       node: new.add(.join(n), inputs: [left.node, right.node]),

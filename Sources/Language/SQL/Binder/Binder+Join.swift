@@ -24,6 +24,18 @@ extension Binder {
         rest.append(conjunct)
       }
     }
+    if takeWindow(&node) {
+      for (conjunct, _) in bounds {
+        if let (leftKey, rightKey) = equalKeys(conjunct, width) {
+          node.leftKeys.append(leftKey)
+          node.rightKeys.append(rightKey)
+        } else {
+          rest.append(conjunct)
+        }
+      }
+      if !rest.isEmpty { node.residual = .conjunction(rest) }
+      return .join(node)
+    }
     let (interval, unused) = interval(bounds)
     node.interval = interval
     if interval != nil, kind == .right || kind == .full {
@@ -49,6 +61,42 @@ extension Binder {
     if a.allSatisfy({ $0 < width }), b.allSatisfy({ $0 >= width }) { return (sides[0], sides[1].mappingColumns { $0 - width }) }
     if b.allSatisfy({ $0 < width }), a.allSatisfy({ $0 >= width }) { return (sides[1], sides[0].mappingColumns { $0 - width }) }
     return nil
+  }
+
+  /// Makes the join one of windows when its keys say that the rows of both sides are in the same window of one kind. Those keys go.
+  private func takeWindow(_ node: inout Join) -> Bool {
+    guard let left = node.left.window, let right = node.right.window, left.kind == right.kind else { return false }
+    /// Keys that compare a column of the one set with one of the other.
+    func places(_ lefts: Set<Int>, _ rights: Set<Int>) -> [Int] {
+      node.leftKeys.indices.filter { place in
+        guard case .column(let a) = node.leftKeys[place].kind, case .column(let b) = node.rightKeys[place].kind else { return false }
+        return lefts.contains(a) && rights.contains(b)
+      }
+    }
+    let (starts, ends) = (places(left.starts, right.starts), places(left.ends, right.ends))
+    // Where windows have one size, start and end say the same.
+    let oneIsEnough: Bool
+    switch left.kind {
+    case .tumble, .hop: oneIsEnough = true
+    case .cumulate, .session: oneIsEnough = false
+    }
+    guard oneIsEnough ? !(starts.isEmpty && ends.isEmpty) : !starts.isEmpty && !ends.isEmpty else { return false }
+    func column(_ keys: [Expression], _ places: [Int], _ columns: Set<Int>) -> Int? {
+      if let place = places.first, case .column(let column) = keys[place].kind { return column }
+      return columns.min()
+    }
+    guard let leftStart = column(node.leftKeys, starts, left.starts), let leftEnd = column(node.leftKeys, ends, left.ends),
+      let rightStart = column(node.rightKeys, starts, right.starts), let rightEnd = column(node.rightKeys, ends, right.ends)
+    else { return false }
+    let (l, r) = (node.left.schema.fields, node.right.schema.fields)
+    guard l[leftStart].type == r[rightStart].type, l[leftEnd].type == r[rightEnd].type else { return false }
+    node.window = Join.Window(
+      kind: left.kind, leftStart: leftStart, leftEnd: leftEnd, rightStart: rightStart, rightEnd: rightEnd,
+      lagMicros: max(left.lagMicros, right.lagMicros))
+    let taken = Set(starts + ends)
+    let kept = node.leftKeys.indices.filter { !taken.contains($0) }
+    (node.leftKeys, node.rightKeys) = (kept.map { node.leftKeys[$0] }, kept.map { node.rightKeys[$0] })
+    return true
   }
 
   // MARK: Bounds in event time

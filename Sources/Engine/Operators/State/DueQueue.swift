@@ -25,14 +25,45 @@ struct DueQueue {
 
   mutating func add(_ number: Int32, at time: Int64) {
     let bucket = bucket(time)
-    let entry = Entry(time: time, number: number)
+    add(Entry(time: time, number: number), to: bucket)
+  }
+
+  private mutating func add(_ entry: Entry, to bucket: Int64) {
     if bucket <= currentBucket {
-      current.insert(entry, at: place(of: time))
+      current.insert(entry, at: place(of: entry.time))
     } else {
-      if buckets[bucket, default: []].isEmpty { push(bucket) }
-      buckets[bucket, default: []].append(entry)
+      let isNew = append(entry, to: &buckets[bucket, default: []])
+      if isNew { push(bucket) }
     }
   }
+
+  private func append(_ entry: Entry, to entries: inout [Entry]) -> Bool {
+    entries.append(entry)
+    return entries.count == 1
+  }
+
+  /// Adds the numbers from `first` on; number `first + i` is due at `times[i]`.
+  mutating func add(from first: Int, _ times: UnsafePointer<Int64>, _ count: Int) {
+    var i = 0
+    while i < count {
+      let bucket = bucket(times[i])
+      let start = bucket &* width
+      var end = i + 1
+      while end < count, times[end] >= start, times[end] &- start < width { end += 1 }
+      let run = (i..<end).map { Entry(time: times[$0], number: Int32(truncatingIfNeeded: first + $0)) }
+      i = end
+      if bucket <= currentBucket {
+        for entry in run { add(entry, to: bucket) }
+      } else {
+        let isNew = buckets[bucket] == nil
+        buckets[bucket, default: []].append(contentsOf: run)
+        if isNew { push(bucket) }
+      }
+    }
+  }
+
+  /// Everything that is held, in no particular order.
+  var numbers: [Int32] { current[next...].map(\.number) + buckets.values.flatMap { $0.map(\.number) } }
 
   /// Takes out everything that is due before `bound`.
   mutating func take(before bound: Int64) -> [Int32] {
