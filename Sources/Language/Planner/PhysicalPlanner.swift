@@ -11,6 +11,9 @@ public struct PhysicalPlanner {
   private let consumerCounts: [Int]
   /// Operators by the graph's node.
   private var known: [Int?]
+  /// As `known`, of operators that show every change.
+  private var knownVersions: [Int?]
+  private var isVersioned = false
   private var nodes: [PhysicalPlan.Node] = []
   private var names: [String: Int] = [:]
   private var shifts = 0
@@ -24,6 +27,7 @@ public struct PhysicalPlanner {
     plans = graph.plans
     consumerCounts = graph.consumerCounts
     known = Array(repeating: nil, count: graph.nodes.count)
+    knownVersions = known
     for (plan, consumers) in zip(plans, consumerCounts) where consumers > 0 {
       guard case .scan(let scan) = plan, scan.table.watermark != nil else { continue }
       let columns = columnsRead[scan.table] ?? []
@@ -53,7 +57,9 @@ public struct PhysicalPlanner {
     let seen = names[name, default: 0]
     names[name] = seen + 1
     let id = nodes.count
-    nodes.append(.init(id: id, operatorID: seen == 0 ? name : "\(name)#\(seen)", kind: kind, inputs: inputs, schema: schema))
+    nodes.append(
+      .init(
+        id: id, operatorID: seen == 0 ? name : "\(name)#\(seen)", kind: kind, inputs: inputs, schema: schema, showsChanges: isVersioned))
     return id
   }
 
@@ -106,6 +112,7 @@ public struct PhysicalPlanner {
       let ports = [try input(inputs[0], Self.keyed(join.leftKeys)), try input(inputs[1], Self.keyed(join.rightKeys))]
       return add(
         join.interval == nil ? "join" : "interval-join", join.interval == nil ? .hashJoin(join) : .intervalJoin(join), ports, schema)
+    case .temporalJoin(let temporal): return try build(temporal, inputs, schema)
     case .asOf(let asOf):
       var ports = [try input(inputs[0], Self.keyed(asOf.keys))]
       for (branch, id) in zip(asOf.view.branches, inputs.dropFirst()) { ports.append(try input(id, Self.keyed(branch.keys))) }
@@ -121,6 +128,20 @@ public struct PhysicalPlanner {
       return add("predict:\(predict.model.name)", .predict(predict), [try input(inputs[0])], schema)
     case .sort(let sort): return add("sort", .sort(sort), [try input(inputs[0], .single)], schema)
     }
+  }
+
+  private mutating func build(_ temporal: TemporalJoin, _ inputs: [Int], _ schema: Schema) throws(MillraceError) -> Int {
+    let join = temporal.join
+    if temporal.instant == .processingTime { return add("lookup", .lookupJoin(temporal), [try input(inputs[0])], schema) }
+    let left = try input(inputs[0], Self.keyed(join.leftKeys))
+    guard plans[inputs[1]].isUpdating else {
+      return add("temporal-join", .temporalJoin(temporal), [left, try input(inputs[1], Self.keyed(join.rightKeys))], schema)
+    }
+    // Final rows are not enough: what the result was at each instant must be known. Others may read the same with final rows.
+    (known, knownVersions, isVersioned) = (knownVersions, known, true)
+    let right = try input(inputs[1], Self.keyed(join.rightKeys))
+    (known, knownVersions, isVersioned) = (knownVersions, known, false)
+    return add("temporal-join", .temporalJoin(temporal), [left, right], schema)
   }
 
   /// A source, and the filter that makes a pushed-down predicate exact.

@@ -15,6 +15,7 @@ public struct MillraceError: Error, Sendable, CustomStringConvertible {
     public static let checkpointInvalid = Code("checkpoint-invalid")
     public static let arithmetic = Code("arithmetic")
     public static let cancelled = Code("cancelled")
+    public static let lookupTimedOut = Code("lookup-timed-out")
   }
 
   public var code: Code

@@ -38,6 +38,10 @@ struct PlanCheck {
     case .rank(let n):
       check(n.partitionKeys, first, "rank")
       check(n.sortKeys.map(\.expression), first, "rank")
+    case .temporalJoin(let n):
+      check(n.join.leftKeys, n.join.left.schema, "temporal join left")
+      check(n.join.rightKeys, n.join.right.schema, "temporal join right")
+      check(n.join.residual, Schema(n.join.left.schema.fields + n.join.right.schema.fields), "temporal join", .boolean)
     case .orderedOver(let n):
       check(n.partitionKeys + n.sortKeys.map(\.expression), first, "ordered over")
       for call in n.calls {

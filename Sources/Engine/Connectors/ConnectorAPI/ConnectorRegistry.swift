@@ -10,6 +10,8 @@ public protocol ConnectorFactory: Sendable {
   /// Options with checked keys and values are given; the factory checks what depends on several of them. Does not block.
   func makeSource(_ request: SourceRequest, _ options: ConnectorOptions) throws(MillraceError) -> any SourceConnector
   func makeSink(_ request: SinkRequest, _ options: ConnectorOptions) throws(MillraceError) -> any Sink
+  /// Asks for rows by key; nil where the table can only be read whole, which it then is before the first look-up. Does not block.
+  func makeLookup(_ request: LookupRequest, _ options: ConnectorOptions) throws(MillraceError) -> (any LookupConnector)?
   /// Checks a table's definition without opening anything.
   func check(_ options: ConnectorOptions) throws(MillraceError)
 }
@@ -25,6 +27,7 @@ extension ConnectorFactory {
       .invalidOption, "connector '\(name)' can only be read", subject: "table \(request.table.name)",
       hint: "insert into a table of another connector, for instance 'filesystem' or 'print'")
   }
+  public func makeLookup(_ request: LookupRequest, _ options: ConnectorOptions) throws(MillraceError) -> (any LookupConnector)? { nil }
   public func check(_ options: ConnectorOptions) throws(MillraceError) {}
 }
 
@@ -59,6 +62,15 @@ public struct ConnectorRegistry: Sendable {
     let (factory, options) = try resolve(request.table)
     try factory.check(options)
     return try factory.makeSink(request, options)
+  }
+
+  /// How rows of a table are asked for by key; nil where it is read whole.
+  public func lookup(_ request: LookupRequest) throws(MillraceError) -> (connector: any LookupConnector, settings: LookupSettings)? {
+    let (factory, options) = try resolve(request.table)
+    try factory.check(options)
+    guard let connector = try factory.makeLookup(request, options) else { return nil }
+    let settings = try LookupSettings(options)
+    return settings.cache == nil ? nil : (connector, settings)
   }
 
   private func resolve(_ table: TableDefinition) throws(MillraceError) -> (any ConnectorFactory, ConnectorOptions) {

@@ -18,9 +18,21 @@ public protocol Operator: AnyObject {
 
   /// Loads the state of one key group that this instance owns.
   func restore(keyGroup: Int, bytes: [UInt8]) throws(MillraceError)
+
+  /// Calls to the outside that the operator wants made. Asked for after every other call, and once after the last `restore`.
+  func takeLookupCalls() -> [LookupCall]
+
+  /// Takes the answer of a call. Returns the watermark of the output.
+  func complete(_ answer: LookupAnswer, into output: inout OperatorOutput) throws(MillraceError) -> EventTime
+
+  /// False while it should get no more rows because answers are outstanding.
+  var hasRoom: Bool { get }
 }
 
 extension Operator {
+  public func takeLookupCalls() -> [LookupCall] { [] }
+  public func complete(_ answer: LookupAnswer, into output: inout OperatorOutput) throws(MillraceError) -> EventTime { .beginning }
+  public var hasRoom: Bool { true }
   public func advance(to watermark: EventTime, into output: inout OperatorOutput) throws(MillraceError) -> EventTime { watermark }
   public func snapshot(into snapshot: inout OperatorSnapshot) throws(MillraceError) {}
   public func restore(keyGroup: Int, bytes: [UInt8]) throws(MillraceError) {

@@ -36,6 +36,8 @@ struct OrderedOverEmitter {
   let index: KeyIndex
   /// Rows go out with their own event time and order bytes.
   let keepsTimes: Bool
+  /// Somebody reads the order bytes of changes.
+  let needsOrder: Bool
   let batchRows: Int
 
   /// Emits the old results of each instant as -1, then the new ones as +1; equal ones are no change.
@@ -87,7 +89,7 @@ struct OrderedOverEmitter {
         batch = Batch(schema: schema, columns: inputs + results, rowCount: numbers.count)
         let signs = Array(weights[range])
         if withTimes { batch.eventTimes = .int64s(part.map { changes.instants[change($0)] }) }
-        batch.order = order(numbers, signs)
+        if needsOrder { batch.order = order(numbers, signs) }
         if signs.contains(where: { $0 != 1 }) { batch.weights = .int64s(signs) }
       }
       output.emit(batch)

@@ -102,18 +102,19 @@ public struct JobBuilder {
         }
       }
     }
+    let lookups = try lookupTables()
     var workers: [Worker] = []
     for partition in 0..<parallelism {
       let order = graph.stages.indices.sorted { graph.stages[$0].level > graph.stages[$1].level }
       var instances: [StageInstance] = []
-      for stage in order { instances.append(try instance(stage, partition, queues, data)) }
+      for stage in order { instances.append(try instance(stage, partition, queues, data, lookups)) }
       workers.append(Worker(partition: partition, stages: instances, lastCommitted: data?.id ?? 0))
     }
     return workers
   }
 
   private func instance(
-    _ stage: Int, _ partition: Int, _ queues: [[[ExchangeQueue?]]], _ data: CheckpointData?
+    _ stage: Int, _ partition: Int, _ queues: [[[ExchangeQueue?]]], _ data: CheckpointData?, _ lookups: [Int: LookupTable]
   ) throws(MillraceError) -> StageInstance {
     let clock = environment.clock
     var context = OperatorContext(
@@ -141,7 +142,7 @@ public struct JobBuilder {
         state.sink = sink
       default:
         var process = try extensions(node, context)
-        if process == nil { process = try OperatorFactory.make(node, plan: plan, context: context, emission: emission) }
+        if process == nil { process = try OperatorFactory.make(node, plan: plan, context: context, emission: emission, lookups: lookups) }
         if let groups = data?.operators[node.operatorID] {
           let owned = KeyGroup.range(partition: partition, parallelism: context.parallelism, maxParallelism: context.maxParallelism)
           for group in groups.keys.sorted() where state.isSingle ? partition == 0 : owned.contains(group) {
@@ -149,6 +150,9 @@ public struct JobBuilder {
           }
         }
         state.process = process
+        if case .called(let read, let settings, let name)? = lookups[id] {
+          state.lookups = LookupService(settings: settings, table: name, clock: environment.clock, read: read)
+        }
       }
       // Who takes this node's rows, inside the stage and outside.
       for consumer in plan.nodes {
@@ -183,6 +187,16 @@ public struct JobBuilder {
     return StageInstance(
       stage: stage, partition: partition, nodes: states, inputs: inputs, sources: sources, outputs: outputs, unusedPorts: unused,
       context: context, lastBarrier: data?.id ?? 0)
+  }
+
+  /// What joins look up, by node: once for all partitions.
+  private func lookupTables() throws(MillraceError) -> [Int: LookupTable] {
+    var tables: [Int: LookupTable] = [:]
+    for node in plan.nodes {
+      guard case .lookupJoin(let temporal) = node.kind else { continue }
+      tables[node.id] = try LookupRows(connectors: connectors, environment: environment).table(temporal.join)
+    }
+    return tables
   }
 
   /// A changelog wants every change; otherwise batch jobs give final rows and streams the changes of each instant.

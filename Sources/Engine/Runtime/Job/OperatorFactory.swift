@@ -1,3 +1,4 @@
+import MillraceConnectors
 import MillraceExpressions
 import MillraceOperators
 import MillracePlan
@@ -6,8 +7,11 @@ import MillraceTypes
 /// Makes the engine's own operators from physical nodes.
 enum OperatorFactory {
   static func make(
-    _ node: PhysicalPlan.Node, plan: PhysicalPlan, context: OperatorContext, emission: GroupAggregateOperator.Emission
+    _ node: PhysicalPlan.Node, plan: PhysicalPlan, context: OperatorContext, emission ofJob: GroupAggregateOperator.Emission,
+    lookups: [Int: LookupTable]
   ) throws(MillraceError) -> any Operator {
+    // Final rows are not enough where every version of the result is asked for.
+    let emission = node.showsChanges && ofJob == .atEnd ? .perInstant : ofJob
     let inputSchemas = node.inputs.map { plan.nodes[$0.node].schema }
     switch node.kind {
     case .filterProject(let predicate, let expressions):
@@ -32,6 +36,15 @@ enum OperatorFactory {
       return emission == .atEnd ? try HashJoinOperator(join, context: context) : try StreamJoinOperator(join, context: context)
     case .windowJoin(let join): return try WindowJoinOperator(join, context: context)
     case .intervalJoin(let join): return try IntervalJoinOperator(join, context: context)
+    case .temporalJoin(let temporal): return try TemporalJoinOperator(temporal, context: context)
+    case .lookupJoin(let temporal):
+      switch lookups[node.id] {
+      case .whole(let rows): return try LookupJoinOperator(temporal, rows: rows, context: context)
+      case .called(_, let settings, _):
+        return try CalledLookupJoinOperator(
+          temporal, cache: settings.cache ?? LookupCache(maxKeys: nil), capacity: settings.capacity, context: context)
+      case nil: preconditionFailure("what \(node.operatorID) looks up was not opened")
+      }
     case .asOf(let asOf, let outcomeRank): return try AsOfOperator(asOf, outcomeRank: outcomeRank, context: context)
     case .sort(let sort): return try SortLimitOperator(sort, context: context)
     case .predict(let predict):

@@ -31,6 +31,7 @@ public struct EmbeddedRuntime {
     try continueNumbers(&restored)
     let workers = try builder.workers(restoring: restored)
     let control = JobControl(lastCheckpoint: restored?.id ?? 0)
+    for worker in workers { for stage in worker.stages { stage.startLookups { control.workerWakeUp.raise() } } }
     let threads = workers.map { worker in
       let body = WorkerLoop(worker: worker, control: control, builder: builder, clock: clock)
       return WorkerThread { body.run() }
@@ -46,6 +47,7 @@ public struct EmbeddedRuntime {
     }
     control.stop()
     for thread in threads { thread.join() }
+    for worker in workers { for stage in worker.stages { stage.stopLookups() } }
     if case .failure(let error) = outcome {
       for worker in workers { worker.abort() }
       throw error

@@ -52,7 +52,7 @@ final class WakeUp: @unchecked Sendable {  // guard: every access to `version` h
 }
 
 /// A joinable thread with a stack big enough for deep plans.
-final class WorkerThread {
+final class WorkerThread: @unchecked Sendable {  // guard: the handle is written by the initialiser alone
   private var handle = pthread_t()
 
   /// Starts `body` at once. Whoever makes a thread joins it.

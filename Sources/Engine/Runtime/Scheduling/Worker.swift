@@ -36,7 +36,7 @@ final class Worker {
       var input: (step: Step, watermark: EventTime)?
       for action in actions {
         switch action {
-        case .injectBarrier: return (Step(stage: index, action: action), nil)
+        case .injectBarrier, .answer: return (Step(stage: index, action: action), nil)
         case .input(let channel):
           let watermark = stage.inputs[channel].watermark
           if input.map({ watermark < $0.watermark }) ?? true { input = (Step(stage: index, action: action), watermark) }
@@ -79,6 +79,7 @@ final class Worker {
   func start() throws(MillraceError) {
     for stage in stages {
       for source in stage.sources where source.isEnded { try stage.advanceSource(source) }
+      stage.resumeLookups()
       try stage.closeUnusedPorts()
     }
   }

@@ -16,6 +16,8 @@ final class StageInstance {
     case read(source: Int, split: Int)
     /// Sources take notice of a requested checkpoint.
     case injectBarrier(Int64)
+    /// Take the answer of a look-up of the node at a position.
+    case answer(node: Int, call: Int)
   }
 
   final class InputChannel {
@@ -45,6 +47,10 @@ final class StageInstance {
     var operatorID: String
     var process: (any Operator)?
     var sink: (any Sink)?
+    /// Makes the look-ups that the operator asks for.
+    var lookups: LookupService?
+    /// The watermark that went on with an answer.
+    var answered = EventTime.beginning
     /// All rows go to partition 0, and so does the state of every key group.
     var isSingle = false
     var portWatermarks: [EventTime]
@@ -101,6 +107,10 @@ final class StageInstance {
       if !sources.isEmpty || inputs.isEmpty { actions.append(.injectBarrier(requested)) }
     }
     guard hasRoom else { return actions }
+    for (at, node) in nodes.enumerated() {
+      for call in 0..<(node.lookups?.readyCount ?? 0) { actions.append(.answer(node: at, call: call)) }
+    }
+    guard nodes.allSatisfy({ $0.lookups == nil || $0.process?.hasRoom ?? true }) else { return actions }
     for (index, input) in inputs.enumerated() where input.heldAt == nil && !input.queue.isEmpty { actions.append(.input(index)) }
     if barrierAtSources == lastBarrier {
       for (index, source) in sources.enumerated() { for split in source.openSplits { actions.append(.read(source: index, split: split)) } }
@@ -116,6 +126,17 @@ final class StageInstance {
       return alignedBarrier()
     case .read(let source, let split):
       try read(source, split, batchRows)
+      return nil
+    case .answer(let at, let call):
+      guard let process = nodes[at].process, let answer = try nodes[at].lookups?.take(call) else { return nil }
+      var output = OperatorOutput()
+      let passed = try process.complete(answer, into: &output)
+      submitLookups(at)
+      for batch in output.batches { try route(batch, from: at) }
+      if passed > nodes[at].answered {
+        nodes[at].answered = passed
+        try passOn(passed, from: at)
+      }
       return nil
     case .input(let index):
       let input = inputs[index]
@@ -215,6 +236,7 @@ final class StageInstance {
     guard let process = nodes[at].process else { return }
     var output = OperatorOutput()
     try process.process(batch, port: port, into: &output)
+    submitLookups(at)
     for batch in output.batches { try route(batch, from: at) }
   }
 
@@ -231,6 +253,7 @@ final class StageInstance {
     }
     var output = OperatorOutput()
     let passed = try process.advance(to: complete, into: &output)
+    submitLookups(at)
     for batch in output.batches { try route(batch, from: at) }
     try passOn(passed, from: at)
   }
@@ -240,6 +263,18 @@ final class StageInstance {
     for output in nodes[at].outputs { for queue in outputs[output].queues { queue.push(.watermark(watermark)) } }
     finishIfEnded()
   }
+
+  private func submitLookups(_ at: Int) {
+    guard let lookups = nodes[at].lookups, let calls = nodes[at].process?.takeLookupCalls() else { return }
+    lookups.submit(calls)
+  }
+
+  /// Asks again for what rows of a checkpoint wait for.
+  func resumeLookups() { for at in nodes.indices { submitLookups(at) } }
+
+  /// Lets look-ups be made by threads from now on.
+  func startLookups(onReady: @escaping @Sendable () -> Void) { for node in nodes { node.lookups?.start(onReady: onReady) } }
+  func stopLookups() { for node in nodes { node.lookups?.stop() } }
 
   private func finishIfEnded() { isFinished = nodes.allSatisfy { $0.watermark == .end } }
 

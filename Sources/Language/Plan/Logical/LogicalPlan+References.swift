@@ -15,6 +15,7 @@ extension LogicalPlan {
     case .rank(let n): return n.partitionKeys + n.sortKeys.map(\.expression)
     case .orderedOver(let n): return n.partitionKeys + n.sortKeys.map(\.expression) + n.calls.flatMap { $0.arguments + ($0.filter.map { [$0] } ?? []) }
     case .join(let n): return n.leftKeys + n.rightKeys + (n.residual.map { [$0] } ?? [])
+    case .temporalJoin(let n): return n.join.leftKeys + n.join.rightKeys + (n.join.residual.map { [$0] } ?? [])
     case .asOf(let n): return n.keys
     case .predict(let n): return n.arguments
     case .unnest(let n): return [n.source.expression]

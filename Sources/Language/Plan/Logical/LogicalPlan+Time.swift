@@ -41,6 +41,7 @@ extension LogicalPlan {
     case .orderedOver(let n): return column < n.input.schema.count && n.onlyInserts ? n.input.timeAttribute(of: column) : nil
     case .predict(let n): return column < n.input.schema.count ? n.input.timeAttribute(of: column) : nil
     case .unnest(let n): return column < n.input.schema.count ? n.input.timeAttribute(of: column) : nil
+    case .temporalJoin(let n): return column < n.join.left.schema.count ? n.join.left.timeAttribute(of: column) : nil
     case .asOf(let n):
       guard column < n.input.schema.count, let attribute = n.input.timeAttribute(of: column) else { return nil }
       guard case .exact(let offset) = attribute else { return nil }
@@ -78,6 +79,7 @@ extension LogicalPlan {
     case .rank(let n): n.isUpdating
     case .join(let n) where n.interval == nil && n.window == nil && ![.inner, .semi].contains(n.kind): true
     case .orderedOver(let n): !n.onlyInserts
+    case .temporalJoin(let n): n.join.left.isUpdating
     default: inputs.contains(where: \.isUpdating)
     }
   }
@@ -88,6 +90,7 @@ extension LogicalPlan {
     switch self {
     case .scan(let n): n.table.watermark != nil
     case .values, .sort: false
+    case .temporalJoin(let n): n.join.left.carriesEventTime
     default: inputs.allSatisfy(\.carriesEventTime)
     }
   }

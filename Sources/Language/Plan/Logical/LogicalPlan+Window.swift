@@ -52,6 +52,7 @@ extension LogicalPlan {
       if n.window != nil { window.lagMicros = 0 }
       return window
     case .predict(let n): return n.input.window
+    case .temporalJoin(let n): return n.join.left.window
     case .asOf(let n):
       guard var window = n.input.window else { return nil }
       window.lagMicros += n.shiftMicros

@@ -17,6 +17,7 @@ public indirect enum LogicalPlan: Sendable, Hashable {
   case rank(Rank)
   case orderedOver(OrderedOver)
   case join(Join)
+  case temporalJoin(TemporalJoin)
   case asOf(AsOfJoin)
   case predict(Predict)
   case unnest(Unnest)
@@ -35,6 +36,7 @@ public indirect enum LogicalPlan: Sendable, Hashable {
     case .rank(let n): n.schema
     case .orderedOver(let n): n.schema
     case .join(let n): n.schema
+    case .temporalJoin(let n): n.schema
     case .asOf(let n): n.schema
     case .predict(let n): n.schema
     case .unnest(let n): n.schema
@@ -54,6 +56,7 @@ public indirect enum LogicalPlan: Sendable, Hashable {
     case .rank(let n): [n.input]
     case .orderedOver(let n): [n.input]
     case .join(let n): [n.left, n.right]
+    case .temporalJoin(let n): [n.join.left, n.join.right]
     case .asOf(let n): [n.input] + n.view.branches.map(\.input)
     case .predict(let n): [n.input]
     case .unnest(let n): [n.input]
@@ -91,6 +94,10 @@ public indirect enum LogicalPlan: Sendable, Hashable {
       n.left = inputs[0]
       n.right = inputs[1]
       return .join(n)
+    case .temporalJoin(var n):
+      n.join.left = inputs[0]
+      n.join.right = inputs[1]
+      return .temporalJoin(n)
     case .asOf(var n):
       n.input = inputs[0]
       for i in n.view.branches.indices { n.view.branches[i].input = inputs[i + 1] }

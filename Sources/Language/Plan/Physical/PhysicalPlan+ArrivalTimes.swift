@@ -21,7 +21,7 @@ extension PhysicalPlan.Kind {
   fileprivate func carriesArrivalTimes(port: Int) -> Bool {
     switch self {
     case .windowAggregate, .sessionAggregate, .attachedAggregate, .groupAggregate: false
-    case .asOf: port == 0
+    case .asOf, .temporalJoin: port == 0
     default: true
     }
   }

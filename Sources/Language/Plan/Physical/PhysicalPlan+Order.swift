@@ -18,7 +18,9 @@ extension PhysicalPlan {
   private static func reads(_ kind: Kind, passesOn: Bool, isStreaming: Bool) -> Bool {
     switch kind {
     case .source, .values, .sink: false
-    case .filterProject, .union, .windowAssign, .predict: passesOn
+    case .filterProject, .union, .windowAssign, .predict, .lookupJoin: passesOn
+    // Changes of one instant are made together.
+    case .orderedOver(let over): !over.input.isUpdating
     case .groupAggregate(let aggregate): aggregate.aggregates.contains { $0.function.isOrderSensitive }
     case .windowAggregate(let spec): spec.aggregates.contains { $0.function.isOrderSensitive }
     case .hashJoin(let join) where isStreaming && join.kind == .inner && !join.left.isUpdating && !join.right.isUpdating: passesOn

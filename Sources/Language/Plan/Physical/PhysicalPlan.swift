@@ -12,7 +12,11 @@ public struct PhysicalPlan: Sendable, Hashable {
     public var kind: Kind
     public var inputs: [Input]
     public var schema: Schema
-    public init(id: Int, operatorID: String, kind: Kind, inputs: [Input], schema: Schema) {
+    /// Its result goes out as changes from instant to instant even where only final rows are asked for of the job: somebody
+    /// downstream needs every version.
+    public var showsChanges: Bool
+    public init(id: Int, operatorID: String, kind: Kind, inputs: [Input], schema: Schema, showsChanges: Bool = false) {
+      self.showsChanges = showsChanges
       self.id = id
       self.operatorID = operatorID
       self.kind = kind
@@ -66,6 +70,10 @@ public struct PhysicalPlan: Sendable, Hashable {
     case hashJoin(Join)
     case intervalJoin(Join)
     case windowJoin(Join)
+    /// Port 0 is the left input, port 1 the versions.
+    case temporalJoin(TemporalJoin)
+    /// The only port is the left input; `join.right` is what is looked up.
+    case lookupJoin(TemporalJoin)
     case asOf(AsOfJoin, outcomeRank: [UInt8])
     case predict(Predict)
     case sort(Sort)

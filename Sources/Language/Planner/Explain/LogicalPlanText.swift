@@ -108,7 +108,8 @@ public enum LogicalPlanText {
         let number = n.showsNumber ? " AS \(n.name)" : ""
         return "Rank \(n.function.rawValue)\(number)\(limit) by (\(list(n.partitionKeys, names))) order by \(keys.joined(separator: ", "))"
       case .orderedOver(let n): return line(n, names)
-      case .join(let n): return line(n)
+      case .join(let n): return "\(n.window != nil ? "WindowJoin" : n.interval == nil ? "Join" : "IntervalJoin") \(line(n))"
+      case .temporalJoin(let n): return "\(n.instant == .eventTime ? "TemporalJoin" : "LookupJoin") \(line(n.join))"
       case .asOf(let n):
         let shift = n.shiftMicros == 0 ? "" : " + \(duration(n.shiftMicros))"
         return "AsOf \(n.view.name)\(shift) for (\(list(n.keys, names))): \(n.view.features.map(\.field.name).joined(separator: ", "))"
@@ -141,8 +142,7 @@ public enum LogicalPlanText {
         conditions.append("\(left[window.leftEnd]) = \(right[window.rightEnd])")
       }
       if let residual = n.residual { conditions.append(residual.sql(left + right)) }
-      return
-        "\(n.window != nil ? "WindowJoin" : n.interval == nil ? "Join" : "IntervalJoin") \(n.kind.rawValue) on \(conditions.joined(separator: " AND "))"
+      return "\(n.kind.rawValue) on \(conditions.joined(separator: " AND "))"
     }
 
     private static func line(_ n: OrderedOver, _ names: [String]) -> String {

@@ -49,6 +49,9 @@ public enum PhysicalPlanText {
     case .filterProject(let predicate?, _):
       return " where \(predicate.sql(plan.nodes[node.inputs[0].node].schema.fields.map(\.name)))"
     case .source(let scan, _): return " {\(PlanNotes.ofTable(scan.table).joined(separator: "; "))}"
+    case .lookupJoin(let temporal):
+      let names = temporal.join.right.lookedUpTables
+      return names.isEmpty ? "" : " with all of \(names.joined(separator: ", "))"
     default: return ""
     }
   }

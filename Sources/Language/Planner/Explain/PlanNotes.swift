@@ -24,6 +24,10 @@ struct PlanNotes {
       case .aggregate(let aggregate) where aggregate.window == nil: updates = true
       case .join(let join) where join.interval == nil && join.window == nil && ![.inner, .semi].contains(join.kind): updates = true
       case .rank: if case .rank(let rank) = plans[id] { updates = rank.isUpdating }
+      case .temporalJoin(let temporal):
+        updates = isUpdating[node.inputs[0]]
+        // What is looked up has no part in the order of the result.
+        if temporal.instant == .processingTime { tables = untimed[node.inputs[0]] }
       case .orderedOver: if case .orderedOver(let over) = plans[id] { updates = !over.onlyInserts }
       // Sorts the rows that are left at the end.
       case .sort: updates = false

@@ -46,6 +46,11 @@ extension LogicalPlan {
       n.rightKeys = n.rightKeys.map(map)
       n.residual = n.residual.map(map)
       return .join(n)
+    case .temporalJoin(var n):
+      n.join.leftKeys = n.join.leftKeys.map(map)
+      n.join.rightKeys = n.join.rightKeys.map(map)
+      n.join.residual = n.join.residual.map(map)
+      return .temporalJoin(n)
     case .asOf(var n):
       n.keys = n.keys.map(map)
       for i in n.view.branches.indices {

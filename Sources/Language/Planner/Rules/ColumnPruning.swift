@@ -53,6 +53,22 @@ struct ColumnNeeds {
     let width = node.inputs.first.map { graph.schemas[$0].count } ?? 0
     let passedOn = needed.filter { $0 < width }
     func columns(_ expressions: [Expression]) -> Set<Int> { expressions.reduce(into: []) { $0.formUnion($1.referencedColumns) } }
+    func joined(_ n: Join) -> [Set<Int>] {
+      var left = passedOn.union(columns(n.leftKeys))
+      var right = Set(needed.filter { $0 >= width }.map { $0 - width }).union(columns(n.rightKeys))
+      for column in n.residual?.referencedColumns ?? [] {
+        if column < width { left.insert(column) } else { right.insert(column - width) }
+      }
+      if let interval = n.interval {
+        left.insert(interval.leftTime)
+        right.insert(interval.rightTime)
+      }
+      if let window = n.window {
+        left.formUnion([window.leftStart, window.leftEnd])
+        right.formUnion([window.rightStart, window.rightEnd])
+      }
+      return [left, right]
+    }
     switch node.operation {
     case .scan, .values: return []
     case .project(let n): return [columns(needed.map { n.expressions[$0] })]
@@ -73,20 +89,8 @@ struct ColumnNeeds {
       let used = calls.reduce(into: columns(n.partitionKeys + n.sortKeys.map(\.expression))) { $0.formUnion(n.calls[$1].referencedColumns) }
       return [passedOn.union(used)]
     case .join(let n):
-      var left = passedOn.union(columns(n.leftKeys))
-      var right = Set(needed.filter { $0 >= width }.map { $0 - width }).union(columns(n.rightKeys))
-      for column in n.residual?.referencedColumns ?? [] {
-        if column < width { left.insert(column) } else { right.insert(column - width) }
-      }
-      if let interval = n.interval {
-        left.insert(interval.leftTime)
-        right.insert(interval.rightTime)
-      }
-      if let window = n.window {
-        left.formUnion([window.leftStart, window.leftEnd])
-        right.formUnion([window.rightStart, window.rightEnd])
-      }
-      return [left, right]
+      return joined(n)
+    case .temporalJoin(let n): return joined(n.join)
     case .asOf(let n):
       let pruned = FeatureViewPruning(n, needed: needed, inputWidth: width)
       if pruned.isUnused { return [passedOn] + n.view.branches.map { _ in [] } }
@@ -275,7 +279,8 @@ private struct Pruning {
       n.names = calls.map { n.names[$0] }
       n.calls = calls.map { n.calls[$0].mappingExpressions { remap($0, input) } }
       return Pruned(node: new.add(.orderedOver(n), inputs: [input.node]), columns: input.columns + calls.map { width + $0 })
-    case .join(let n): return build(id, n, leftWidth: width)
+    case .join(let n): return build(id, n, leftWidth: width) { .join($0) }
+    case .temporalJoin(let n): return build(id, n.join, leftWidth: width) { .temporalJoin(TemporalJoin(join: $0, instant: n.instant)) }
     case .asOf(let n): return build(id, n, inputWidth: width)
     case .predict(var n):
       let input = pruned(inputIDs[0])
@@ -309,7 +314,7 @@ private struct Pruning {
     return Pruned(node: new.add(.aggregate(n), inputs: [input.node]), columns: columns)
   }
 
-  private mutating func build(_ id: Int, _ join: Join, leftWidth: Int) -> Pruned {
+  private mutating func build(_ id: Int, _ join: Join, leftWidth: Int, _ operation: (Join) -> LogicalPlan) -> Pruned {
     var n = join
     let (left, right) = (narrowedInput(0, of: id), narrowedInput(1, of: id))
     n.leftKeys = remap(n.leftKeys, left)
@@ -328,7 +333,7 @@ private struct Pruning {
       n.window?.rightEnd = right.position(window.rightEnd)
     }
     return Pruned(
-      node: new.add(.join(n), inputs: [left.node, right.node]),
+      node: new.add(operation(n), inputs: [left.node, right.node]),
       columns: left.columns + (n.kind.isLeftOnly ? [] : right.columns.map { leftWidth + $0 }))
   }
 

@@ -61,6 +61,11 @@ extension Binder {
       hint: "write FROM events AS e LEFT JOIN \(name.text) FOR SYSTEM_TIME AS OF e.ts AS v ON v.key = e.key")
   }
 
+  private mutating func isFeatureView(_ name: ObjectName) throws(BindStop) -> Bool {
+    if name.parts.count == 1, commonTables.contains(where: { $0.name == name.text }) { return false }
+    return catalog.featureViews[try relationName(name)] != nil
+  }
+
   /// A table, view or WITH query by name. Its columns have no qualifier yet.
   mutating func bindNamed(_ name: ObjectName) throws(BindStop) -> BoundRelation {
     if name.parts.count == 1, let known = commonTables.last(where: { $0.name == name.text }) {
@@ -119,7 +124,11 @@ extension Binder {
       switch right.kind {
       case .asOf(let name, let instant):
         guard let events = left else { throw BindStop() }
-        left = try bindAsOf(events, name, instant, right.alias, kind, condition, at: right.span)
+        if try isFeatureView(name) {
+          left = try bindAsOf(events, name, instant, right.alias, kind, condition, at: right.span)
+        } else {
+          left = try bindTemporal(events, name, instant, right, kind, condition, at: right.span)
+        }
       case .unnest:
         guard let rows = left else { continue }
         left = try bindUnnest(rows, right, kind, condition, at: span)

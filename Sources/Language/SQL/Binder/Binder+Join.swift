@@ -54,7 +54,7 @@ extension Binder {
   }
 
   /// `left expression = right expression`, either way round.
-  private func equalKeys(_ conjunct: Expression, _ width: Int) -> (Expression, Expression)? {
+  func equalKeys(_ conjunct: Expression, _ width: Int) -> (Expression, Expression)? {
     guard case .call("=", let sides) = conjunct.kind, sides.count == 2 else { return nil }
     let (a, b) = (sides[0].referencedColumns, sides[1].referencedColumns)
     guard !a.isEmpty, !b.isEmpty else { return nil }
@@ -161,12 +161,7 @@ extension Binder {
     let text = try relationName(name)
     if broken.contains(text) { throw BindStop() }
     guard let view = catalog.featureViews[text] else {
-      if catalog.tables[text] != nil || catalog.views[text] != nil {
-        throw unsupported("FOR SYSTEM_TIME AS OF on a table", at: name.span, hint: "it works on feature views; join tables by time bounds")
-      }
-      throw fail(
-        "no feature view is named \(text)", at: name.span,
-        hint: didYouMean(text, among: catalog.featureViews.keys.sorted()) ?? "CREATE FEATURE VIEW it first")
+      throw unknownRelation(name)
     }
     guard kind == .left || kind == .inner else {
       throw unsupported("\(kind.rawValue) JOIN of a feature view", at: span, hint: "use LEFT JOIN: every row gets a value")

@@ -45,7 +45,7 @@ struct PullUp {
     case .join(let n): return join(n)
     case .unnest(let n): return unnest(n)
     case .sort(let n): return n.limit == nil && n.offset == 0 ? pulledUp(n.input) : nil
-    case .scan, .values, .asOf, .predict, .union, .rank, .orderedOver: return nil
+    case .scan, .values, .asOf, .predict, .union, .rank, .orderedOver, .temporalJoin: return nil
     }
   }
 
