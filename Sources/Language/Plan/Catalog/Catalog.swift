@@ -6,6 +6,8 @@ public struct Catalog: Sendable {
   public var tables: [String: TableDefinition] = [:]
   /// A view is kept bound; its schema is the plan's with the view's column names.
   public var views: [String: LogicalPlan] = [:]
+  /// The query of each view as it was written.
+  public var viewTexts: [String: String] = [:]
   public var models: [String: ModelDefinition] = [:]
   public var featureViews: [String: FeatureViewDefinition] = [:]
   public private(set) var tableCount = 0

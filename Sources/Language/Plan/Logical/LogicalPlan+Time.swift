@@ -23,9 +23,10 @@ extension LogicalPlan {
       guard let first = n.inputs[0].timeAttribute(of: column) else { return nil }
       return n.inputs.allSatisfy { $0.timeAttribute(of: column) == first } ? first : nil
     case .project(let n):
-      guard let (source, shift) = n.expressions[column].columnPlusMicros, let attribute = n.input.timeAttribute(of: source) else {
-        return nil
-      }
+      // While a query is bound, columns of queries around it stand in its expressions as positions beyond its own.
+      guard let (source, shift) = n.expressions[column].columnPlusMicros, source < n.input.schema.count,
+        let attribute = n.input.timeAttribute(of: source)
+      else { return nil }
       if shift == 0 { return attribute }
       guard case .exact(let offset) = attribute else { return nil }
       return .exact(offsetMicros: offset - shift)

@@ -24,6 +24,13 @@ package struct SQLStatement: Sendable, Hashable {
     case explain(SQLStatement)
     case describe(ObjectName)
     case show(SQLObjectKind)
+    /// SHOW CREATE TABLE t, SHOW CREATE VIEW v
+    case showCreate(SQLObjectKind, ObjectName)
+    /// SHOW CATALOGS and its like
+    case showNamespaces(SQLNamespace)
+    /// USE CATALOG c, USE d
+    case use(SQLNamespace, ObjectName)
+    case alter(SQLAlter)
     case query(SQLQuery)
     case invalid
   }
@@ -35,6 +42,26 @@ package enum SQLObjectKind: String, Sendable, Hashable {
   case model = "MODEL"
   case featureView = "FEATURE VIEW"
   case function = "FUNCTION"
+}
+
+package enum SQLNamespace: String, Sendable, Hashable {
+  case catalog = "CATALOG"
+  case database = "DATABASE"
+}
+
+/// ALTER TABLE, ALTER VIEW
+package struct SQLAlter: Sendable, Hashable {
+  package enum Change: Sendable, Hashable {
+    case rename(ObjectName)
+    case set([SQLOption])
+    case reset([SQLText])
+    /// ALTER VIEW v AS query
+    case query(SQLQuery)
+  }
+  package var object: SQLObjectKind
+  package var name: ObjectName
+  package var ifExists = false
+  package var change: Change
 }
 
 /// A string literal with its place.
@@ -53,8 +80,41 @@ package struct SQLInsert: Sendable, Hashable {
   package var target: ObjectName
   package var columns: [Identifier]
   package var query: SQLQuery
-  package var isOverwrite = false
+  /// PARTITION (column = constant, ...)
+  package var partition: [SQLPartitionValue] = []
+  package var hints: [SQLHint] = []
   package var span: SourceSpan
+}
+
+package struct SQLPartitionValue: Sendable, Hashable {
+  package var column: Identifier
+  package var value: SQLExpression
+}
+
+/// `LIKE table (INCLUDING OPTIONS, ...)`
+package struct SQLTableLike: Sendable, Hashable {
+  package enum Strategy: String, Sendable, Hashable {
+    case including = "INCLUDING"
+    case excluding = "EXCLUDING"
+    case overwriting = "OVERWRITING"
+  }
+  package enum Feature: String, Sendable, Hashable, CaseIterable {
+    case all = "ALL"
+    case constraints = "CONSTRAINTS"
+    case distribution = "DISTRIBUTION"
+    case generated = "GENERATED"
+    case metadata = "METADATA"
+    case options = "OPTIONS"
+    case partitions = "PARTITIONS"
+    case watermarks = "WATERMARKS"
+  }
+  package var source: ObjectName
+  package var strategies: [Feature: Strategy] = [:]
+
+  /// What holds for a feature: as stated, else as stated for ALL, else Flink's INCLUDING, of options OVERWRITING.
+  package func strategy(_ feature: Feature) -> Strategy {
+    strategies[feature] ?? strategies[.all] ?? (feature == .options && strategies.isEmpty ? .overwriting : .including)
+  }
 }
 
 package struct SQLDrop: Sendable, Hashable {
@@ -73,6 +133,9 @@ package struct SQLCreateTable: Sendable, Hashable {
   package var partitionedBy: [Identifier] = []
   package var comment: String?
   package var options: [SQLOption] = []
+  package var like: SQLTableLike?
+  /// CREATE TABLE ... AS query
+  package var query: SQLQuery?
 }
 
 package struct SQLColumnDefinition: Sendable, Hashable {

@@ -4,6 +4,7 @@ import MillraceTypes
 package struct SQLTable: Sendable, Hashable {
   package var kind: Kind
   package var alias: SQLTableAlias?
+  package var hints: [SQLHint] = []
   package var span: SourceSpan
   package var height: Int32 = 1
 

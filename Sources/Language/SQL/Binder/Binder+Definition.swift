@@ -22,56 +22,78 @@ extension Binder {
     }
     var failed = false
     var definition = TableDefinition(name: name, schema: Schema([]))
-    do throws(BindStop) { (definition.schema, definition.computed) = try bindColumns(table) } catch { failed = true }
-    definition.options = options(table.options)
+    var rows: BoundRelation?
+    if let query = table.query {
+      (definition, rows) = try selected(table, query, definition)
+    } else if let like = table.like {
+      definition = try inherited(like, table, definition)
+    }
+    do throws(BindStop) { try addColumns(table, to: &definition) } catch { failed = true }
+    definition.options.merge(options(table.options)) { $1 }
     // Without columns, what refers to them cannot be checked.
     if failed { throw BindStop() }
-    do throws(BindStop) { definition.watermark = try bindWatermark(table, definition.schema) } catch { failed = true }
     do throws(BindStop) {
-      definition.primaryKey = try positions(table.primaryKey, definition.schema)
-      definition.partitionedBy = try positions(table.partitionedBy, definition.schema)
+      if let watermark = try bindWatermark(table, definition.schema) { definition.watermark = watermark }
+    } catch { failed = true }
+    do throws(BindStop) {
+      if !table.primaryKey.isEmpty { definition.primaryKey = try positions(table.primaryKey, definition.schema) }
+      if !table.partitionedBy.isEmpty { definition.partitionedBy = try positions(table.partitionedBy, definition.schema) }
     } catch { failed = true }
     do throws(BindStop) { try checkOptions(table, definition) } catch { failed = true }
     if failed { throw BindStop() }
     catalog.add(definition)
-    return .changed("created table \(name)")
+    guard let rows, let added = catalog.tables[name] else { return .changed("created table \(name)") }
+    return .insert(JobPlan(outputs: [.init(table: added, input: rows.plan)]))
   }
 
   func options(_ options: [SQLOption]) -> [String: String] {
     Dictionary(options.map { ($0.key.text.lowercased(), $0.value.text) }, uniquingKeysWith: { $1 })
   }
 
-  private mutating func bindColumns(_ table: SQLCreateTable) throws(BindStop) -> (Schema, [Expression?]) {
-    if table.columns.isEmpty { throw fail("the table \(table.name.text) has no columns", at: table.name.span) }
+  /// The columns that a statement declares, behind those that the table has from elsewhere.
+  private mutating func addColumns(_ table: SQLCreateTable, to definition: inout TableDefinition) throws(BindStop) {
+    if table.columns.isEmpty, definition.schema.count == 0 {
+      throw fail("the table \(table.name.text) has no columns", at: table.name.span)
+    }
     try requireDistinct(table.columns.map(\.name))
-    var fields = table.columns.map { column -> Field in
-      if case .physical(let type) = column.kind { return Field(column.name.text, type.type, isNullable: type.isNullable) }
-      return Field(column.name.text, .null)
+    var fields = definition.schema.fields
+    var computed = definition.computed
+    let inherited = fields.count
+    for column in table.columns {
+      computed.append(nil)
+      if case .physical(let type) = column.kind {
+        fields.append(Field(column.name.text, type.type, isNullable: type.isNullable))
+      } else {
+        fields.append(Field(column.name.text, .null))
+      }
     }
     for name in table.primaryKey {
       if let index = fields.firstIndex(where: { $0.name == name.text }) { fields[index].isNullable = false }
     }
-    // Computed columns see physical ones only; the others are out of reach.
-    let visible = zip(fields, table.columns).map { field, column -> ScopeColumn in
-      if case .physical = column.kind { return ScopeColumn(qualifier: nil, field: field) }
-      return ScopeColumn(qualifier: nil, field: field, isShadowed: true)
-    }
-    var computed: [Expression?] = []
-    var failed = false
+    var visible = fields.map { ScopeColumn(qualifier: nil, field: $0) }
     for (index, column) in table.columns.enumerated() {
-      guard case .computed(let expression) = column.kind else {
-        computed.append(nil)
-        continue
-      }
+      if case .computed = column.kind { visible[inherited + index].isShadowed = true }
+    }
+    // A computed column sees the physical ones and those computed before it, and is kept over the physical ones.
+    var failed = false
+    for (offset, column) in table.columns.enumerated() {
+      guard case .computed(let expression) = column.kind else { continue }
+      let index = inherited + offset
       var scope = ExpressionScope(visible, aggregates: .refused("in a computed column"))
       do throws(BindStop) {
         let bound = try bind(expression, &scope)
+        let values = fields.indices.map { computed[$0] ?? Expression.column($0, fields[$0]) }
         fields[index] = Field(column.name.text, bound.type, isNullable: bound.isNullable)
-        computed.append(bound)
-      } catch { failed = true }
+        computed[index] = bound.substituting(values)
+        visible[index] = ScopeColumn(qualifier: nil, field: fields[index])
+      } catch {
+        failed = true
+        visible[index] = ScopeColumn(qualifier: nil, field: fields[index], isBroken: true)
+      }
     }
     if failed { throw BindStop() }
-    return (Schema(fields), computed)
+    definition.schema = Schema(fields)
+    definition.computed = computed
   }
 
   /// `WATERMARK FOR column AS column [- INTERVAL ...]`
@@ -100,7 +122,7 @@ extension Binder {
     return TableDefinition.Watermark(column: column, delayMicros: micros == .min ? .max : -micros)
   }
 
-  private mutating func positions(_ names: [Identifier], _ schema: Schema) throws(BindStop) -> [Int] {
+  mutating func positions(_ names: [Identifier], _ schema: Schema) throws(BindStop) -> [Int] {
     try requireDistinct(names)
     var result: [Int] = []
     for name in names {
@@ -120,20 +142,22 @@ extension Binder {
         hint: nearestName(to: "connector", among: keys).map { "is '\($0)' meant to be 'connector'?" }
           ?? "add WITH ('connector' = 'filesystem', ...)")
     }
-    for option in table.options {
-      switch option.key.text.lowercased() {
-      case "order.by":
-        for name in definition.orderBy where definition.schema.index(of: name) == nil {
-          throw fail(
-            "order.by names \(name), which is no column of the table", at: option.value.span,
-            hint: didYouMean(name, among: definition.schema.fields.map(\.name)))
-        }
-      case "order.rank":
-        guard let rank = Int(option.value.text), (-128...127).contains(rank) else {
-          throw fail("order.rank must be a whole number from -128 to 127", at: option.value.span, hint: "outcome streams rank -1, others 0")
-        }
-      default: break
+    for option in table.options { try checkOption(option, definition) }
+  }
+
+  mutating func checkOption(_ option: SQLOption, _ definition: TableDefinition) throws(BindStop) {
+    switch option.key.text.lowercased() {
+    case "order.by":
+      for name in definition.orderBy where definition.schema.index(of: name) == nil {
+        throw fail(
+          "order.by names \(name), which is no column of the table", at: option.value.span,
+          hint: didYouMean(name, among: definition.schema.fields.map(\.name)))
       }
+    case "order.rank":
+      guard let rank = Int(option.value.text), (-128...127).contains(rank) else {
+        throw fail("order.rank must be a whole number from -128 to 127", at: option.value.span, hint: "outcome streams rank -1, others 0")
+      }
+    default: break
     }
   }
 
@@ -149,6 +173,7 @@ extension Binder {
     }
     try checkHeight(relation.height, at: view.name.span)
     catalog.views[name] = relation.plan
+    catalog.viewTexts[name] = text(of: view.query.span)
     viewHeights[name] = relation.height
     return .changed("created view \(name)")
   }

@@ -205,11 +205,14 @@ extension Binder {
       if let qualifier { return column.qualifier == qualifier && column.name == name.text }
       return column.name == name.text && !column.isShadowed
     }
-    if matches.count == 1 { return matches[0] }
+    if matches.count == 1 {
+      if columns[matches[0]].isBroken { throw BindStop() }
+      return matches[0]
+    }
     if matches.isEmpty {
       let candidates = columns.filter { qualifier == nil ? !$0.isShadowed : $0.qualifier == qualifier }.map(\.name)
       if qualifier == nil, columns.contains(where: { $0.name == name.text }) {
-        throw fail("\(name.text) is a computed column, and those cannot use each other", at: name.span, hint: "repeat its expression")
+        throw fail("\(name.text) is a computed column that is declared only later", at: name.span, hint: "declare it before this one")
       }
       let place = qualifier.map { " in \($0)" } ?? ""
       if columns.isEmpty {

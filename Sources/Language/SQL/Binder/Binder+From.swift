@@ -38,7 +38,8 @@ extension Binder {
   /// A table of FROM under its alias.
   mutating func bind(_ table: SQLTable) throws(BindStop) -> BoundRelation {
     switch table.kind {
-    case .named(let name): return try aliased(try bindNamed(name), table.alias, implied: name.parts.last?.text)
+    case .named(let name):
+      return try aliased(try bindNamed(name, table.hints), table.alias, implied: name.parts.last?.text)
     case .asOf(let name, let instant): throw asOfElsewhere(name, at: instant.span)
     case .subquery(let query, let isLateral):
       // Nothing is to the left of it that it could name.
@@ -67,14 +68,23 @@ extension Binder {
   }
 
   /// A table, view or WITH query by name. Its columns have no qualifier yet.
-  mutating func bindNamed(_ name: ObjectName) throws(BindStop) -> BoundRelation {
+  mutating func bindNamed(_ name: ObjectName, _ hints: [SQLHint] = []) throws(BindStop) -> BoundRelation {
+    let options = hints.filter(\.isOptions)
+    if let hint = options.first,
+      catalog.tables[name.parts.last?.text ?? ""] == nil || commonTables.contains(where: { $0.name == name.text })
+    {
+      throw fail("OPTIONS are for tables; \(name.text) is none", at: hint.span, hint: "give them to the tables it reads")
+    }
     if name.parts.count == 1, let known = commonTables.last(where: { $0.name == name.text }) {
       guard let relation = known.relation else { throw BindStop() }
       return relation
     }
     let text = try relationName(name)
     if broken.contains(text) { throw BindStop() }
-    if let table = catalog.tables[text] { return BoundRelation(.scan(Scan(table: table)), qualifier: nil, height: 1) }
+    if var table = catalog.tables[text] {
+      for hint in options { table = try withOptions(table, hint.options) }
+      return BoundRelation(.scan(Scan(table: table)), qualifier: nil, height: 1)
+    }
     if let view = catalog.views[text] {
       return BoundRelation(view, qualifier: nil, height: (viewHeights[text] ?? planHeight(view)) + 1)
     }

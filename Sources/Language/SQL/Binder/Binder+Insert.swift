@@ -15,7 +15,8 @@ extension Binder {
     var target: TableDefinition?
     do throws(BindStop) { target = try insertTarget(name, insert.target) } catch {}
     let relation = try bind(insert.query)
-    guard let table = target else { throw BindStop() }
+    guard var table = target else { throw BindStop() }
+    for hint in insert.hints where hint.isOptions { table = try withOptions(table, hint.options) }
     let writable = table.schema.fields.indices.filter { table.computed[$0] == nil }
     var chosen = writable
     if !insert.columns.isEmpty {
@@ -30,6 +31,8 @@ extension Binder {
         chosen.append(index)
       }
     }
+    let constants = try partitionValues(insert, table, writable)
+    chosen.removeAll { constants[$0] != nil }
     let fields = relation.plan.schema.fields
     guard fields.count == chosen.count else {
       throw fail(
@@ -40,6 +43,10 @@ extension Binder {
     var failed = false
     for index in writable {
       let column = table.schema.fields[index]
+      if let constant = constants[index] {
+        expressions.append(constant)
+        continue
+      }
       guard let position = chosen.firstIndex(of: index) else {
         if !column.isNullable {
           report(
@@ -62,6 +69,31 @@ extension Binder {
     if failed { throw BindStop() }
     let plan = project(relation.plan, expressions, writable.map { table.schema.fields[$0].name })
     return JobPlan.Output(table: table, input: plan)
+  }
+
+  /// The columns that PARTITION (...) gives a constant, by position in the table.
+  private mutating func partitionValues(
+    _ insert: SQLInsert, _ table: TableDefinition, _ writable: [Int]
+  ) throws(BindStop) -> [Int: Expression] {
+    var values: [Int: Expression] = [:]
+    try requireDistinct(insert.partition.map(\.column))
+    for part in insert.partition {
+      let name = part.column.text
+      guard let index = writable.first(where: { table.schema.fields[$0].name == name }) else {
+        throw fail(
+          "the table \(table.name) has no column \(name) to insert into", at: part.column.span,
+          hint: didYouMean(name, among: writable.map { table.schema.fields[$0].name }))
+      }
+      guard table.partitionedBy.contains(index) else {
+        throw fail("\(table.name) is not partitioned by \(name)", at: part.column.span, hint: "select the value instead")
+      }
+      var scope = ExpressionScope([], aggregates: .refused("in PARTITION"))
+      let bound = try bind(part.value, &scope)
+      values[index] = try typed(at: part.value.span) { (registry) throws(MillraceError) in
+        try registry.cast(bound, to: table.schema.fields[index].type)
+      }
+    }
+    return values
   }
 
   private mutating func insertTarget(_ name: String, _ written: ObjectName) throws(BindStop) -> TableDefinition {

@@ -114,6 +114,10 @@ struct Binder {
     case .reset(let key): return .reset(key: key?.text)
     case .describe(let name): return try describe(name)
     case .show(let kind): return .show(names(of: kind))
+    case .showCreate(let kind, let name): return .showText(try definitionText(kind, name))
+    case .showNamespaces(let namespace): return .show([Self.onlyName(namespace)])
+    case .use(let namespace, let name): return try use(namespace, name)
+    case .alter(let alter): return try self.alter(alter)
     case .insert, .statementSet, .query: return try job(statement)
     case .explain(let inner):
       switch try job(inner) {

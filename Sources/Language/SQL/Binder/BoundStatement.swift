@@ -18,6 +18,8 @@ public struct BoundStatement: Sendable {
     case query(JobPlan)
     case explain(JobPlan)
     case describe(name: String, Schema)
+    /// SHOW CREATE: a text to be shown as it is.
+    case showText(String)
     /// The names that a SHOW lists, sorted.
     case show([String])
   }

@@ -10,6 +10,8 @@ struct ScopeColumn {
   var field: Field
   /// A copy of a USING column: reachable by its qualifier only.
   var isShadowed = false
+  /// Its definition had errors, so that uses of it are not reported as well.
+  var isBroken = false
   /// The columns that USING makes of two come first in `*`, those of the last join foremost.
   var usingRank: Int?
 

@@ -11,12 +11,15 @@ package struct Lexer {
   private var line = 1
   private var lineStart = 0
   private var depth: Int32 = 0
+  /// The hint whose end has not been seen.
+  private var openHint: Mark?
 
   package init(_ source: SQLSource) {
     self.source = source
     bytes = source.bytes
     tokens.reserveCapacity(bytes.count / 4 + 1)
     while position < bytes.count { scan() }
+    if let openHint { report("this hint is never closed", from: openHint, hint: "end it with */") }
     append(.end, from: mark())
   }
 
@@ -57,6 +60,18 @@ package struct Lexer {
     case 0x20, 0x09, 0x0D, 0x0C: position += 1
     case UInt8(ascii: "-") where peek(1) == UInt8(ascii: "-"):
       while position < bytes.count, bytes[position] != UInt8(ascii: "\n") { position += 1 }
+    case UInt8(ascii: "/") where peek(1) == UInt8(ascii: "*") && peek(2) == UInt8(ascii: "+") && openHint == nil:
+      let start = mark()
+      openHint = start
+      position += 3
+      append(.symbol, from: start, symbol: .hintOpen)
+      depth += 1
+    case UInt8(ascii: "*") where peek(1) == UInt8(ascii: "/") && openHint != nil:
+      let start = mark()
+      openHint = nil
+      position += 2
+      depth = max(0, depth - 1)
+      append(.symbol, from: start, symbol: .hintClose)
     case UInt8(ascii: "/") where peek(1) == UInt8(ascii: "*"): scanBlockComment()
     case UInt8(ascii: "'"): scanString(from: mark(), kind: .string)
     case UInt8(ascii: "`"): scanQuotedName(quote: byte)
@@ -74,12 +89,10 @@ package struct Lexer {
 
   private mutating func scanBlockComment() {
     let start = mark()
-    let isHint = peek(2) == UInt8(ascii: "+")
     position += 2
     while position < bytes.count {
       if bytes[position] == UInt8(ascii: "*"), peek(1) == UInt8(ascii: "/") {
         position += 2
-        if isHint { report("not supported yet: hints in /*+ ... */", from: start, hint: "put the options into the table's WITH (...)") }
         return
       }
       position += 1
@@ -163,7 +176,7 @@ package struct Lexer {
   private mutating func scanSymbol() {
     let start = mark()
     let pair = position + 1 < bytes.count ? String(decoding: bytes[position...position + 1], as: UTF8.self) : ""
-    if let symbol = Symbol(rawValue: pair), symbol != .none {
+    if let symbol = Symbol(rawValue: pair), symbol != .none, symbol != .hintClose {
       position += 2
       return append(.symbol, from: start, symbol: symbol)
     }

@@ -65,4 +65,7 @@ package enum Symbol: String, Sendable {
   case arrow = "=>"
   case doubleColon = "::"
   case colon = ":"
+  /// Hints, which otherwise are comments.
+  case hintOpen = "/*+"
+  case hintClose = "*/"
 }

@@ -65,9 +65,37 @@ extension Parser {
       table.partitionedBy = try parseNameList("PARTITIONED BY")
     }
     if at(.with) { table.options = try parseWithOptions() }
-    if at(.as) { throw unsupported("CREATE TABLE ... AS SELECT", hint: "CREATE the table, then INSERT INTO it") }
-    if at(.like) { throw unsupported("CREATE TABLE ... LIKE", hint: "write out the columns and options") }
+    if take(.like) { table.like = try parseLike() }
+    if take(.as) { table.query = try parseQuery() }
     return .createTable(table)
+  }
+
+  /// `t (INCLUDING ALL, OVERWRITING OPTIONS)`, the commas being optional as Flink has none.
+  private mutating func parseLike() throws(ParseStop) -> SQLTableLike {
+    var like = SQLTableLike(source: try parseObjectName("the name of a table after LIKE"))
+    guard at(.leftParenthesis) else { return like }
+    let opening = token
+    advance()
+    while !at(.rightParenthesis) {
+      guard let strategy = SQLTableLike.Strategy(rawValue: text(token).uppercased()) else {
+        throw unexpected("INCLUDING, EXCLUDING or OVERWRITING")
+      }
+      advance()
+      guard let feature = SQLTableLike.Feature(rawValue: text(token).uppercased()) else {
+        throw unexpected("one of \(SQLTableLike.Feature.allCases.map(\.rawValue).joined(separator: ", "))")
+      }
+      let canOverwrite: Set<SQLTableLike.Feature> = [.generated, .metadata, .options, .watermarks]
+      if strategy == .overwriting, !canOverwrite.contains(feature) {
+        report("\(feature.rawValue) can be included or excluded, not overwritten", at: token.span)
+      }
+      if like.strategies.updateValue(strategy, forKey: feature) != nil {
+        report("\(feature.rawValue) is given twice", at: token.span, hint: "keep one of them")
+      }
+      advance()
+      _ = take(.comma)
+    }
+    try expectClosing(opening)
+    return like
   }
 
   private mutating func parseTableElement(into table: inout SQLCreateTable) throws(ParseStop) {

@@ -89,6 +89,7 @@ extension Parser {
     } else {
       let name = try parseObjectName("the name of a table or view")
       table = SQLTable(kind: .named(name), span: name.span)
+      table.hints = try parseHints()
       if at(.for) {
         advance()
         try expect(.systemTime, "after FOR")

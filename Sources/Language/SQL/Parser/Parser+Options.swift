@@ -4,8 +4,13 @@ extension Parser {
   /// `WITH ('key' = 'value', ...)`; a repeated key is an error.
   mutating func parseWithOptions() throws(ParseStop) -> [SQLOption] {
     advance()
+    return try parseOptionList("after WITH")
+  }
+
+  /// `('key' = 'value', ...)`
+  mutating func parseOptionList(_ place: String) throws(ParseStop) -> [SQLOption] {
     let opening = token
-    try expect(.leftParenthesis, "after WITH")
+    try expect(.leftParenthesis, place)
     var options: [SQLOption] = []
     var lines: [String: Int] = [:]
     if take(.rightParenthesis) { return [] }

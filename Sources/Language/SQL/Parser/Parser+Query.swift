@@ -6,10 +6,22 @@ extension Parser {
     var ahead = 0
     while peek(ahead).symbol == .leftParenthesis, ahead <= Self.nestingLimit { ahead += 1 }
     switch peek(ahead).keyword {
-    case .select, .with, .values: return true
+    case .select, .with, .values: return ahead < 2 || isWholeQuery()
     // TABLE t is a query, TABLE(f(...)) is a table function.
     case .table: return ahead > 0 && peek(ahead + 1).symbol != .leftParenthesis
     default: return false
+    }
+  }
+
+  /// Whether what begins with two parentheses at hand is a query altogether, and not an expression or a join that begins with one.
+  private func isWholeQuery() -> Bool {
+    let opening = peek()
+    var ahead = 2
+    while peek(ahead).kind != .end, peek(ahead).depth > opening.depth || peek(ahead).symbol != .rightParenthesis { ahead += 1 }
+    let next = peek(ahead + 1)
+    switch next.keyword {
+    case .union, .intersect, .except, .setMinus, .order, .limit, .offset, .fetch: return true
+    default: return next.symbol == .rightParenthesis || next.kind == .end
     }
   }
 
@@ -179,6 +191,8 @@ extension Parser {
     let start = index
     let depth = token.depth
     advance()
+    // Hints here are about joins and state; nothing of the result depends on them.
+    _ = try parseHints()
     var select = SQLSelect(span: token.span)
     if take(.distinct) { select.isDistinct = true } else { _ = take(.all) }
     repeat {

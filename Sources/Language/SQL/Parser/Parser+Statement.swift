@@ -54,7 +54,9 @@ extension Parser {
       advance()
       return .reset(isAtStatementEnd ? nil : try parseText("an option's name in quotes"))
     case .end: throw unexpected("a statement", hint: "END closes BEGIN STATEMENT SET; none is open here")
-    case .merge, .update, .delete, .alter, .use, .truncate, .analyze, .load, .unload, .call, .compile, .add:
+    case .alter: return try parseAlter()
+    case .use: return try parseUse()
+    case .merge, .update, .delete, .truncate, .analyze, .load, .unload, .call, .compile, .add:
       throw unsupported("\(token.keyword.rawValue) statements")
     default:
       if at(.leftParenthesis) { return .query(try parseQuery()) }
@@ -69,15 +71,31 @@ extension Parser {
   private mutating func parseInsert() throws(ParseStop) -> SQLInsert {
     let start = index
     advance()
-    let isOverwrite = at(.overwrite)
-    if isOverwrite { throw unsupported("INSERT OVERWRITE", hint: "use INSERT INTO with an empty target") }
+    if at(.overwrite) { throw unsupported("INSERT OVERWRITE", hint: "use INSERT INTO with an empty target") }
     try expect(.into, "after INSERT")
     let target = try parseObjectName("the name of a table")
-    if at(.partition) { throw unsupported("PARTITION (...) in INSERT") }
+    let hints = try parseHints()
+    let partition = try parsePartition()
     // A parenthesis opens either the column list or the query.
     let columns = at(.leftParenthesis) && !startsQuery() ? try parseNameList("the column list") : []
     let query = try parseQuery()
-    return SQLInsert(target: target, columns: columns, query: query, span: span(from: start))
+    return SQLInsert(
+      target: target, columns: columns, query: query, partition: partition, hints: hints, span: span(from: start))
+  }
+
+  /// `PARTITION (column = constant, ...)`
+  private mutating func parsePartition() throws(ParseStop) -> [SQLPartitionValue] {
+    guard take(.partition) else { return [] }
+    let opening = token
+    try expect(.leftParenthesis, "after PARTITION")
+    var values: [SQLPartitionValue] = []
+    repeat {
+      let column = try parseName("the name of a column")
+      guard take(.equal) else { throw unsupported("PARTITION (column) without a value", hint: "the column can be left to the query") }
+      values.append(SQLPartitionValue(column: column, value: try parseExpression(atLeast: .additive)))
+    } while take(.comma)
+    try expectClosing(opening)
+    return values
   }
 
   private mutating func parseExecute() throws(ParseStop) -> SQLStatement.Kind {
@@ -143,27 +161,6 @@ extension Parser {
     let kind = try parseStatementKind()
     _ = start
     return .explain(SQLStatement(kind: kind, span: span(from: innerStart)))
-  }
-
-  private mutating func parseShow() throws(ParseStop) -> SQLStatement.Kind {
-    advance()
-    let kind: SQLObjectKind
-    switch token.keyword {
-    case .tables: kind = .table
-    case .views: kind = .view
-    case .models: kind = .model
-    case .functions: kind = .function
-    case .create: throw unsupported("SHOW CREATE")
-    default:
-      if at(.feature), peek().keyword == .views {
-        advance()
-        kind = .featureView
-        break
-      }
-      throw unexpected("TABLES, VIEWS, FEATURE VIEWS, MODELS or FUNCTIONS after SHOW", among: [.tables, .views, .models, .functions])
-    }
-    advance()
-    return .show(kind)
   }
 
   private mutating func parseSet() throws(ParseStop) -> SQLStatement.Kind {

@@ -64,6 +64,7 @@ public final class Session {
       case .describe(_, let schema):
         printRows(
           schema.fields.map { [$0.name, $0.type.description, $0.isNullable ? "TRUE" : "FALSE"] }, ["name", "type", "null"])
+      case .showText(let text): environment.console.write(text + "\n")
       case .show(let names): printRows(names.map { [$0] }, ["name"])
       }
     }
