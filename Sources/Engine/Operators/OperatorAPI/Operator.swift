@@ -20,6 +20,14 @@ public protocol Operator: AnyObject {
   func restore(keyGroup: Int, bytes: [UInt8]) throws(MillraceError)
 }
 
+/// An operator whose output's watermark follows the clock. It does not read it: the driver says what time it is, before each step and
+/// every now and then in between.
+public protocol ClockedOperator: Operator {
+  /// - Parameter now: microseconds since 1970.
+  /// - Returns: the watermark of the output, when it has moved.
+  func tick(_ now: Int64) -> EventTime?
+}
+
 extension Operator {
   public func advance(to watermark: EventTime, into output: inout OperatorOutput) throws(MillraceError) -> EventTime { watermark }
   public func snapshot(into snapshot: inout OperatorSnapshot) throws(MillraceError) {}
