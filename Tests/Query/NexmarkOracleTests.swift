@@ -10,7 +10,6 @@ struct NexmarkOracleTests {
 
   /// Queries that do not give their rows yet, and why. An entry that begins to pass fails the test: take it out.
   static let expectedFailures: [String: String] = [
-    "q13": "PROCTIME and lookup joins"
   ]
 
   @Test(arguments: queries, Mode.allCases)

@@ -17,6 +17,12 @@ public struct PhysicalPlanner {
   private var nodes: [PhysicalPlan.Node] = []
   private var names: [String: Int] = [:]
   private var shifts = 0
+  private struct StampKey: Hashable {
+    var input: Int
+    var column: Int
+  }
+  /// Operators that give the rows of an input their processing time.
+  private var stamps: [StampKey: Int] = [:]
   /// Per table with a watermark, the columns that its scans and their predicates read together.
   private var columnsRead: [TableDefinition: [Int]] = [:]
   /// Its source, once made.
@@ -90,8 +96,9 @@ public struct PhysicalPlanner {
       return add("union", .union, ports, schema)
     case .aggregate(let aggregate): return try build(aggregate, inputs[0], schema)
     case .window(let window):
-      guard window.kind.isSession else { return add("window", .windowAssign(window), [try input(inputs[0])], schema) }
-      return add("session", .sessionAssign(window), [try input(inputs[0], Self.keyed(window.partitionKeys))], schema)
+      let isSession = window.kind.isSession
+      let port = try windowInput(window, inputs[0], isSession ? Self.keyed(window.partitionKeys) : .forward)
+      return isSession ? add("session", .sessionAssign(window), [port], schema) : add("window", .windowAssign(window), [port], schema)
     case .over(let over):
       let port = try input(inputs[0], Self.keyed(over.partitionKeys))
       guard over.input.hasEventTime else {
@@ -203,13 +210,25 @@ public struct PhysicalPlanner {
       return add("aggregate", .groupAggregate(aggregate), [try input(below, Self.keyed(aggregate.keys))], schema)
     }
     if let table = aggregate.windowInput, let spec = WindowAggregateSpec(aggregate, over: table, rank: Self.windowRank) {
-      let port = try input(graph.nodes[below].inputs[0], Self.keyed(spec.keys))
+      let port = try windowInput(table, graph.nodes[below].inputs[0], Self.keyed(spec.keys))
       return table.kind.isSession
         ? add("session-aggregate", .sessionAggregate(spec), [port], schema)
         : add("window-aggregate", .windowAggregate(spec), [port], schema)
     }
     let spec = AttachedAggregateSpec(aggregate, window, rank: Self.windowRank)
     return add("attached-aggregate", .attachedAggregate(spec), [try input(below, Self.keyed(spec.keys))], schema)
+  }
+
+  /// What a window reads: rows with event time.
+  private mutating func windowInput(
+    _ window: WindowTable, _ id: Int, _ exchange: PhysicalPlan.Exchange
+  ) throws(MillraceError) -> PhysicalPlan.Input {
+    guard window.isProcessingTime else { return try input(id, exchange) }
+    let key = StampKey(input: id, column: window.timeColumn)
+    if let known = stamps[key] { return .init(node: known, exchange: exchange) }
+    let node = add("processing-time", .processingTime(column: window.timeColumn), [try input(id)], graph.schemas[id])
+    stamps[key] = node
+    return .init(node: node, exchange: exchange)
   }
 
   /// What begins the order of rows that windows give: after all rows of tables.

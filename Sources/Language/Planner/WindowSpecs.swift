@@ -21,15 +21,9 @@ extension WindowAggregateSpec {
     for index in aggregate.aggregates.indices { outputs.append(.aggregate(index)) }
     guard aggregate.aggregates.allSatisfy({ $0.referencedColumns.allSatisfy { $0 < width } }) else { return nil }
     if table.kind.isSession && Set(keys) != Set(table.partitionKeys) { return nil }
-    let lag: Int64 =
-      switch table.input.timeAttribute(of: table.timeColumn) {
-      case .exact(let offset): offset
-      case .bounded(_, let lag): lag
-      case nil: 0
-      }
     self.init(
       kind: table.kind, keys: keys, timeColumn: table.timeColumn, aggregates: aggregate.aggregates, outputs: outputs,
-      schema: aggregate.schema, rank: rank, lagMicros: lag)
+      schema: aggregate.schema, rank: rank, lagMicros: table.lagMicros)
   }
 }
 

@@ -28,12 +28,7 @@ public final class SessionAssignOperator: Operator {
     schema = window.schema
     inputSchema = window.input.schema
     timeColumn = window.timeColumn
-    lagMicros =
-      switch window.input.timeAttribute(of: window.timeColumn) {
-      case .exact(let offset): offset
-      case .bounded(_, let lag): lag
-      case nil: 0
-      }
+    lagMicros = window.lagMicros
     self.context = context
     keys = try ExpressionEvaluator(window.partitionKeys, schema: inputSchema)
     sessions = OpenSessions(keyTypes: window.partitionKeys.map(\.type), gapMicros: gap, maxParallelism: context.maxParallelism)

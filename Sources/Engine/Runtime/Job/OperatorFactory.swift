@@ -25,6 +25,7 @@ enum OperatorFactory {
     case .attachedAggregate(let spec): return try AttachedAggregateOperator(spec, inputSchema: inputSchemas[0], context: context)
     case .groupAggregate(let aggregate):
       return try GroupAggregateOperator(aggregate, context: context, emission: emission)
+    case .processingTime(let column): return ProcessingTimeOperator(column: column, schema: node.schema, context: context)
     case .windowAssign(let window): return try WindowAssignOperator(window, context: context)
     case .sessionAssign(let window): return try SessionAssignOperator(window, context: context)
     case .over(let over): return try OverOperator(over, context: context)

@@ -164,6 +164,7 @@ private final class WorkerLoop: @unchecked Sendable {  // guard: `worker` is tou
     var committed: Int64 = 0
     var reportedFinish = false
     var reported: Int64 = 0
+    let followsClock = worker.followsClock
     while true {
       let seen = control.workerWakeUp.current
       let (isStopped, requested, durable) = control.state.withLock { ($0.isStopped, $0.requested, $0.durable) }
@@ -174,6 +175,7 @@ private final class WorkerLoop: @unchecked Sendable {  // guard: `worker` is tou
         control.state.withLock { $0.committedPartitions[worker.partition] = durable }
         control.coordinatorWakeUp.raise()
       }
+      if followsClock { try worker.tick(clock.nowMicros) }
       let (step, waitMicros) = worker.next(requested: requested, now: clock.monotonicMicros)
       guard let step else {
         if worker.isFinished && !reportedFinish {

@@ -68,6 +68,7 @@ public struct SimulatedRuntime {
     while true {
       steps += 1
       clock.advance(micros: 1000)
+      for worker in workers { try worker.tick(clock.nowMicros) }
       if steps >= crashAfter { return false }
       let finished = workers.allSatisfy(\.isFinished)
       if pending == nil, finished || random.next() % UInt64(max(1, faults.stepsPerCheckpoint)) == 0 {

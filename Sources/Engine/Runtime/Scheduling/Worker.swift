@@ -26,6 +26,12 @@ final class Worker {
     stages.indices.flatMap { index in stages[index].runnable(requested: requested).map { Step(stage: index, action: $0) } }
   }
 
+  /// Whether `tick` has to be called.
+  var followsClock: Bool { stages.contains(where: \.followsClock) }
+
+  /// Says what time it is to operators that follow the clock: before each step and every now and then in between.
+  func tick(_ now: Int64) throws(MillraceError) { for stage in stages { try stage.tick(now) } }
+
   /// What the embedded runtime does next: barriers, then what is in flight (downstream first, least advanced channel first), then
   /// the source split that is furthest behind in event time. Also says when a paced source may be read again.
   func next(requested: Int64, now: Int64) -> (step: Step?, waitMicros: Int64?) {

@@ -82,6 +82,7 @@ final class StageInstance {
     unusedPorts: [(node: Int, port: Int)], context: OperatorContext, lastBarrier: Int64
   ) {
     self.unusedPorts = unusedPorts
+    followsClock = nodes.contains { $0.process is any ClockedOperator }
     self.stage = stage
     self.partition = partition
     self.nodes = nodes
@@ -210,6 +211,18 @@ final class StageInstance {
       try route(batch, from: at)
     }
     try advanceSource(source)
+  }
+
+  /// Whether some operator follows the clock, so that `tick` has to be called.
+  let followsClock: Bool
+
+  /// Says what time it is, in microseconds since 1970, to operators that follow the clock. Waits while what comes behind has no room.
+  func tick(_ now: Int64) throws(MillraceError) {
+    guard followsClock, hasRoom else { return }
+    for at in nodes.indices where nodes[at].watermark != .end {
+      guard let process = nodes[at].process as? any ClockedOperator, let watermark = process.tick(now) else { continue }
+      try passOn(watermark, from: at)
+    }
   }
 
   /// Passes on the watermark of a source: also once before anything was read, for sources without splits.

@@ -68,8 +68,12 @@ public struct WindowTable: Sendable, Hashable {
   public var timeColumn: Int
   /// Sessions are those of the rows with equal keys; over the input. Without meaning for other windows, and empty there.
   public var partitionKeys: [Expression]
+  /// The time column is PROCTIME(): rows get the time at which they reach the window as event time and as the value of the column,
+  /// and windows end by the clock.
+  public var isProcessingTime: Bool
 
-  public init(input: LogicalPlan, kind: Kind, timeColumn: Int, partitionKeys: [Expression] = []) {
+  public init(input: LogicalPlan, kind: Kind, timeColumn: Int, partitionKeys: [Expression] = [], isProcessingTime: Bool = false) {
+    self.isProcessingTime = isProcessingTime
     self.input = input
     self.kind = kind
     self.timeColumn = timeColumn

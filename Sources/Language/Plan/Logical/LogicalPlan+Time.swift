@@ -64,6 +64,7 @@ extension LogicalPlan {
     switch self {
     case .scan(let n): n.table.watermark != nil
     case .values, .sort: false
+    case .window(let n): n.isProcessingTime || n.input.hasEventTime
     case .aggregate(let n): n.window != nil
     case .join(let n): n.interval != nil || n.window != nil
     case .union(let n): n.inputs.allSatisfy(\.hasEventTime)
@@ -92,7 +93,23 @@ extension LogicalPlan {
     case .scan(let n): n.table.watermark != nil
     case .values, .sort: false
     case .temporalJoin(let n): n.join.left.carriesEventTime
+    case .window(let n) where n.isProcessingTime: true
     default: inputs.allSatisfy(\.carriesEventTime)
+    }
+  }
+}
+
+extension LogicalPlan {
+  /// Whether a column is PROCTIME(): its values say nothing of when windows over it end, the clock does.
+  public func isProcessingTime(_ column: Int) -> Bool {
+    switch self {
+    case .scan(let n): return n.table.computed[n.columns[column]]?.isProcessingTime ?? false
+    case .filter(let n): return n.input.isProcessingTime(column)
+    case .union(let n): return n.inputs.allSatisfy { $0.isProcessingTime(column) }
+    case .project(let n):
+      if case .column(let source) = n.expressions[column].kind { return n.input.isProcessingTime(source) }
+      return n.expressions[column].isProcessingTime
+    default: return false
     }
   }
 }
@@ -106,11 +123,26 @@ extension WindowTable {
     }
   }
 
+  /// Of a column of the input, as its rows reach the window.
+  public func inputTimeAttribute(of column: Int) -> TimeAttribute? {
+    if isProcessingTime { return column == timeColumn ? .exact(offsetMicros: 0) : nil }
+    return input.timeAttribute(of: column)
+  }
+
+  /// How long after the end of a window, by event time, its rows may still come.
+  public var lagMicros: Int64 {
+    switch inputTimeAttribute(of: timeColumn) {
+    case .exact(let offset)?: offset
+    case .bounded(_, let lag)?: lag
+    case nil: 0
+    }
+  }
+
   func timeAttribute(of column: Int) -> TimeAttribute? {
     let width = input.schema.count
     guard let length = lengthMicros else { return column == width + 2 ? .exact(offsetMicros: 0) : nil }
-    if column < width { return input.timeAttribute(of: column) }
-    guard column == width + 2, let time = input.timeAttribute(of: timeColumn) else { return nil }
+    if column < width { return inputTimeAttribute(of: column) }
+    guard column == width + 2, let time = inputTimeAttribute(of: timeColumn) else { return nil }
     // A time of more digits than milliseconds may lie in the last millisecond of the window, behind window_time.
     let beyond: Int64 = (input.schema.fields[timeColumn].type.timePrecision ?? 9) > 3 ? 999 : 0
     switch time {

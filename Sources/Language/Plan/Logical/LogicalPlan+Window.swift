@@ -27,14 +27,9 @@ extension LogicalPlan {
     switch self {
     case .window(let n):
       let width = n.input.schema.count
-      let lag: Int64
-      switch (n.kind, n.input.timeAttribute(of: n.timeColumn)) {
-      case (.session, _): lag = 0
-      case (_, .exact(let offset)?): lag = offset
-      case (_, .bounded(_, let bound)?): lag = bound
-      case (_, nil): return nil
-      }
-      return WindowAttribute(kind: n.kind, starts: [width], ends: [width + 1], times: [width + 2], lagMicros: lag)
+      guard n.kind.isSession || n.inputTimeAttribute(of: n.timeColumn) != nil else { return nil }
+      return WindowAttribute(
+        kind: n.kind, starts: [width], ends: [width + 1], times: [width + 2], lagMicros: n.kind.isSession ? 0 : n.lagMicros)
     case .aggregate(let n):
       guard let window = n.window else { return nil }
       return WindowAttribute(kind: window.kind, starts: [window.start], ends: [window.end], times: Set(window.times), lagMicros: 0)

@@ -60,6 +60,8 @@ public struct PhysicalPlan: Sendable, Hashable {
     case attachedAggregate(AttachedAggregateSpec)
     case groupAggregate(Aggregate)
     case windowAssign(WindowTable)
+    /// Rows get the time at which they come as event time and as the value of a column, and the clock as watermark.
+    case processingTime(column: Int)
     /// SESSION as a table function: rows come out when their session is over.
     case sessionAssign(WindowTable)
     case over(Over)

@@ -87,15 +87,16 @@ public enum LogicalPlanText {
         let kind = n.window != nil ? "WindowAggregate" : "Aggregate"
         return "\(kind) by (\(list(n.keys, names)))\(calls.isEmpty ? "" : ": \(calls)")"
       case .window(let n):
+        let time = names[n.timeColumn] + (n.isProcessingTime ? " (processing time)" : "")
         switch n.kind {
-        case .tumble(let size, let offset): return "Tumble \(names[n.timeColumn]) size \(duration(size))\(shift(offset))"
+        case .tumble(let size, let offset): return "Tumble \(time) size \(duration(size))\(shift(offset))"
         case .hop(let slide, let size, let offset):
-          return "Hop \(names[n.timeColumn]) slide \(duration(slide)) size \(duration(size))\(shift(offset))"
+          return "Hop \(time) slide \(duration(slide)) size \(duration(size))\(shift(offset))"
         case .cumulate(let step, let size, let offset):
-          return "Cumulate \(names[n.timeColumn]) step \(duration(step)) size \(duration(size))\(shift(offset))"
+          return "Cumulate \(time) step \(duration(step)) size \(duration(size))\(shift(offset))"
         case .session(let gap):
           let keys = n.partitionKeys.isEmpty ? "" : " by (\(list(n.partitionKeys, names)))"
-          return "Session \(names[n.timeColumn]) gap \(duration(gap))\(keys)"
+          return "Session \(time) gap \(duration(gap))\(keys)"
         }
       case .over(let n):
         let calls = zip(n.calls, n.names).map { "\($0.call.sql(names)) \(frame($0.frame)) AS \($1)" }.joined(separator: ", ")

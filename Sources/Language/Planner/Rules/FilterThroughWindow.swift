@@ -16,6 +16,8 @@ struct FilterThroughWindow: FilterPushdown {
 
   /// Columns that conditions which may go below read.
   static func columns(_ window: WindowTable) -> Set<Int> {
-    window.kind.isSession ? Set(window.partitionKeys.compactMap(\.columnIndex)) : Set(window.input.schema.fields.indices)
+    let columns = window.kind.isSession ? Set(window.partitionKeys.compactMap(\.columnIndex)) : Set(window.input.schema.fields.indices)
+    // The time at which rows reach the window is not known before.
+    return window.isProcessingTime ? columns.subtracting([window.timeColumn]) : columns
   }
 }

@@ -14,7 +14,7 @@ extension Binder {
     let names = try descriptor(arguments[1], function, at: call.span)
     guard names.count == 1 else { throw fail("\(function) needs one event-time column", at: arguments[1]?.span ?? call.span) }
     let time = try column(names[0], input)
-    try requireTime(time, function, input.plan, input.columns, at: names[0].span)
+    let isProcessingTime = try requireTime(time, function, input.plan, input.columns, at: names[0].span)
     var sizes: [Int64] = []
     for place in 2..<parameters.count {
       guard let argument = arguments[place] else {
@@ -32,18 +32,25 @@ extension Binder {
       var scope = ExpressionScope(input.columns, aggregates: .refused("in PARTITION BY"), plan: input.plan)
       for key in try bindAll(partitionBy, &scope) where !keys.contains(key) { keys.append(key) }
     }
-    let plan = LogicalPlan.window(WindowTable(input: input.plan, kind: kind, timeColumn: time, partitionKeys: keys))
+    let plan = LogicalPlan.window(
+      WindowTable(input: input.plan, kind: kind, timeColumn: time, partitionKeys: keys, isProcessingTime: isProcessingTime))
     return BoundRelation(plan, qualifier: nil, height: input.height + 1)
   }
 
-  /// A column that trails event time by a known distance will do: its windows close that much later.
+  /// Checks the time column of a window; returns whether it is PROCTIME(). A column that trails event time by a known distance will do:
+  /// its windows close that much later.
   private mutating func requireTime(
     _ column: Int, _ function: String, _ plan: LogicalPlan, _ columns: [ScopeColumn], at span: SourceSpan
-  ) throws(BindStop) {
-    if plan.timeAttribute(of: column) == nil {
+  ) throws(BindStop) -> Bool {
+    if plan.timeAttribute(of: column) != nil { return false }
+    guard plan.isProcessingTime(column) else {
       throw fail(
         "\(function) needs an event-time column; \(columns[column].name) is none", at: span, hint: timeColumnHint(columns, plan))
     }
+    if plan.isUpdating {
+      throw unsupported("\(function) by processing time over results that change", at: span, hint: "put the window before what updates")
+    }
+    return true
   }
 
   /// - Parameter sizes: what the function's intervals are, in its order; an offset that is not given is 0.
@@ -90,9 +97,9 @@ extension Binder {
   mutating func bindGroupWindow(_ key: SQLExpression, _ scope: ExpressionScope, _ plan: LogicalPlan) throws(BindStop) -> GroupWindow {
     guard let call = Self.groupWindow(key) else { throw BindStop() }
     let (kind, time) = try windowArguments(call, call.name.text.uppercased(), at: key.span, scope)
-    try requireTime(time, call.name.text.uppercased(), plan, scope.columns, at: call.arguments[0].span)
+    let isProcessingTime = try requireTime(time, call.name.text.uppercased(), plan, scope.columns, at: call.arguments[0].span)
     let width = plan.schema.count
-    let window = WindowTable(input: plan, kind: kind, timeColumn: time)
+    let window = WindowTable(input: plan, kind: kind, timeColumn: time, isProcessingTime: isProcessingTime)
     return GroupWindow(
       table: window, columns: (width..<width + 3).map { .column($0, window.schema.fields[$0]) }, function: call.name.text.uppercased())
   }

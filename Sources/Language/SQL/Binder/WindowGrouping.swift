@@ -29,7 +29,9 @@ extension Binder {
     // Sessions are made of the rows that are there: only what drops all rows of a key may go below them.
     let partition = Set(window.partitionKeys.compactMap { key -> Int? in if case .column(let c) = key.kind { c } else { nil } })
     func mayGoBelow(_ columns: Set<Int>) -> Bool {
-      window.kind.isSession ? columns.isSubset(of: partition) : columns.allSatisfy { $0 < width }
+      // The time at which rows reach a window of processing time is not known before.
+      if window.isProcessingTime && columns.contains(window.timeColumn) { return false }
+      return window.kind.isSession ? columns.isSubset(of: partition) : columns.allSatisfy { $0 < width }
     }
     for index in result.aggregates.indices {
       var arguments: [Expression] = []
