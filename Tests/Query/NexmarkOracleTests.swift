@@ -9,8 +9,7 @@ struct NexmarkOracleTests {
   static let queries = (0...22).filter { $0 != 12 }.map { "q\($0)" }
 
   /// Queries that do not give their rows yet, and why. An entry that begins to pass fails the test: take it out.
-  static let expectedFailures: [String: String] = [
-  ]
+  static let expectedFailures: [String: String] = [:]
 
   @Test(arguments: queries, Mode.allCases)
   func inOrder(_ query: String, _ mode: Mode) throws { try check(query, .inOrder, mode) }

@@ -14,7 +14,7 @@ extension Batch {
     return groups
   }
 
-  func take(rows: [Int32]) -> Batch { rows.withUnsafeBufferPointer(take) }
+  package func take(rows: [Int32]) -> Batch { rows.withUnsafeBufferPointer(take) }
 
   /// Row numbers in the total order where rows have one (event time, order bytes), then by all their values. What ties
   /// after that is equal.

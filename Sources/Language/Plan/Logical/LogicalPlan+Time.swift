@@ -99,21 +99,6 @@ extension LogicalPlan {
   }
 }
 
-extension LogicalPlan {
-  /// Whether a column is PROCTIME(): its values say nothing of when windows over it end, the clock does.
-  public func isProcessingTime(_ column: Int) -> Bool {
-    switch self {
-    case .scan(let n): return n.table.computed[n.columns[column]]?.isProcessingTime ?? false
-    case .filter(let n): return n.input.isProcessingTime(column)
-    case .union(let n): return n.inputs.allSatisfy { $0.isProcessingTime(column) }
-    case .project(let n):
-      if case .column(let source) = n.expressions[column].kind { return n.input.isProcessingTime(source) }
-      return n.expressions[column].isProcessingTime
-    default: return false
-    }
-  }
-}
-
 extension WindowTable {
   /// How long after the start of its window a row may be, and so at most how long before the end.
   var lengthMicros: Int64? {
