@@ -78,7 +78,8 @@ public struct LookupSettings: Sendable, Hashable {
       return Int(value)
     }
     let kind = options.text("lookup.cache") ?? "NONE"
-    for key in ["lookup.partial-cache.max-rows", "lookup.partial-cache.expire-after-write"] where options.text(key) != nil && kind != "PARTIAL" {
+    for key in ["lookup.partial-cache.max-rows", "lookup.partial-cache.expire-after-write"]
+    where options.text(key) != nil && kind != "PARTIAL" {
       throw options.invalid(key, "has no meaning with 'lookup.cache' = '\(kind)'", hint: "set 'lookup.cache' = 'PARTIAL'")
     }
     switch kind {

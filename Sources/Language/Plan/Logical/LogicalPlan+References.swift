@@ -13,7 +13,8 @@ extension LogicalPlan {
     case .window, .union: return []
     case .over(let n): return n.partitionKeys + n.calls.flatMap { of($0.call) }
     case .rank(let n): return n.partitionKeys + n.sortKeys.map(\.expression)
-    case .orderedOver(let n): return n.partitionKeys + n.sortKeys.map(\.expression) + n.calls.flatMap { $0.arguments + ($0.filter.map { [$0] } ?? []) }
+    case .orderedOver(let n):
+      return n.partitionKeys + n.sortKeys.map(\.expression) + n.calls.flatMap { $0.arguments + ($0.filter.map { [$0] } ?? []) }
     case .join(let n): return n.leftKeys + n.rightKeys + (n.residual.map { [$0] } ?? [])
     case .temporalJoin(let n): return n.join.leftKeys + n.join.rightKeys + (n.join.residual.map { [$0] } ?? [])
     case .asOf(let n): return n.keys
