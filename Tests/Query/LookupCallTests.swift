@@ -175,12 +175,6 @@ private struct FlakyTable: LookupConnector {
     #expect(rows != expected() && !rows.isEmpty)
   }
 
-  @Test func aCallThatHangsIsGivenUp() throws {
-    let options = ", 'delay' = '30 ms', 'lookup.timeout' = '1 ms', 'lookup.on-timeout' = 'null'"
-    let rows = try run(sql(options), clock: SystemClock())
-    #expect(rows == expected { _ in true })
-  }
-
   @Test func failuresBeyondTheTriesFailTheJob() {
     #expect {
       try run(sql(", 'failures' = '2', 'lookup.max-retries' = '1'"))
