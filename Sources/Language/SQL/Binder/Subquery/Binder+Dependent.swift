@@ -91,12 +91,11 @@ extension Binder {
       n.input = try dependent(n.input, on: domain, references, at: span)
       return .predict(n)
     case .sort(let n):
-      guard n.limit == nil, n.offset == 0 else {
-        throw unsupported(
-          "ORDER BY ... LIMIT in a correlated subquery", at: span, hint: "number the rows with ROW_NUMBER() OVER (PARTITION BY ...) instead"
-        )
-      }
-      return try dependent(n.input, on: domain, references, at: span)
+      let input = try dependent(n.input, on: domain, references, at: span)
+      if n.limit == nil && n.offset == 0 { return input }
+      var keys = n.keys
+      for index in keys.indices { keys[index].expression = over(keys[index].expression) }
+      return Sort.firstRows(input, of: domain.columns, by: keys, limit: n.limit, offset: n.offset)
     case .over: throw unsupported("OVER in a subquery that is correlated like this", at: span)
     case .window: throw unsupported("windows in a subquery that is correlated like this", at: span)
     case .asOf: throw unsupported("feature views in a subquery that is correlated like this", at: span)

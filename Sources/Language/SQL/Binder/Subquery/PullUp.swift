@@ -44,8 +44,9 @@ struct PullUp {
     case .over(let n): return over(n)
     case .join(let n): return join(n)
     case .unnest(let n): return unnest(n)
-    case .sort(let n): return n.limit == nil && n.offset == 0 ? pulledUp(n.input) : nil
-    case .scan, .values, .asOf, .predict, .union, .rank, .orderedOver, .temporalJoin: return nil
+    case .rank(let n): return rank(n)
+    case .sort(let n): return sort(n)
+    case .scan, .values, .asOf, .predict, .union, .orderedOver, .temporalJoin: return nil
     }
   }
 
@@ -140,6 +141,30 @@ struct PullUp {
     for index in node.calls.indices { node.calls[index].call = n.calls[index].call.mapped { $0.moved(result.columns) } }
     result.plan = .over(node)
     result.columns += n.calls.indices.map { width + $0 }
+    return result
+  }
+
+  private func rank(_ n: Rank) -> PulledUp? {
+    if refers(n.partitionKeys + n.sortKeys.map(\.expression)) { return nil }
+    guard var result = pulledUp(n.input), result.rest.isEmpty else { return nil }
+    let width = result.plan.schema.count
+    var node = n
+    node.input = result.plan
+    node.partitionKeys = n.partitionKeys.map { $0.moved(result.columns) } + result.pairs.map(\.inner)
+    for index in node.sortKeys.indices { node.sortKeys[index].expression = n.sortKeys[index].expression.moved(result.columns) }
+    result.plan = .rank(node)
+    if n.showsNumber { result.columns.append(width) }
+    return result
+  }
+
+  /// An order by itself means nothing inside; with LIMIT it chooses rows for each row of the query around.
+  private func sort(_ n: Sort) -> PulledUp? {
+    guard var result = pulledUp(n.input) else { return nil }
+    if n.limit == nil && n.offset == 0 { return result }
+    if !result.rest.isEmpty || refers(n.keys.map(\.expression)) { return nil }
+    var keys = n.keys
+    for index in keys.indices { keys[index].expression = keys[index].expression.moved(result.columns) }
+    result.plan = Sort.firstRows(result.plan, of: result.pairs.map(\.inner), by: keys, limit: n.limit, offset: n.offset)
     return result
   }
 
