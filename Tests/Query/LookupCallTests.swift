@@ -174,6 +174,12 @@ private struct FlakyTable: LookupConnector {
     #expect(try run(sql(slow + ", 'lookup.on-timeout' = 'null'")) == expected { _ in true })
   }
 
+  /// A call that sleeps longer than it may is too late whenever it returns.
+  @Test func aCallThatHangsIsGivenUp() throws {
+    let options = ", 'delay' = '30 ms', 'lookup.timeout' = '1 ms', 'lookup.on-timeout' = 'null'"
+    #expect(try run(sql(options), clock: SystemClock()) == expected { _ in true })
+  }
+
   @Test func failuresBeyondTheTriesFailTheJob() {
     #expect {
       try run(sql(", 'failures' = '2', 'lookup.max-retries' = '1'"))
