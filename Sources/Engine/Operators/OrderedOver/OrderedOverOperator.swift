@@ -33,6 +33,7 @@ public final class OrderedOverOperator: Operator {
   private let rangeKeys: RangeKeys?
   private let emitter: OrderedOverEmitter
   private let buffer: TotalOrderBuffer
+  private let needsTies: Bool
   /// Rows of a partition that later rows look back to; nil for all.
   private let reach: Int?
 
@@ -69,7 +70,9 @@ public final class OrderedOverOperator: Operator {
     emitter = OrderedOverEmitter(
       schema: over.schema, functions: functions, rows: rows, index: index, keepsTimes: onlyInserts, needsOrder: context.needsOrder,
       batchRows: context.batchRows)
-    buffer = TotalOrderBuffer(schemas: [inputSchema])
+    // The changes of an instant are made together, whatever their order; nobody upstream makes order bytes for them.
+    buffer = TotalOrderBuffer(schemas: [inputSchema], ordersTies: !over.input.isUpdating)
+    needsTies = !over.input.isUpdating
     // Slot 0 is where functions build up their states.
     _ = slots.allocate()
     for function in functions { function.growSlots(to: 1) }
@@ -78,7 +81,7 @@ public final class OrderedOverOperator: Operator {
   public func process(_ batch: Batch, port: Int, into output: inout OperatorOutput) throws(MillraceError) {
     guard batch.rowCount > 0 else { return }
     try placeRestored()
-    if isOrdered, batch.eventTimes != nil, batch.order != nil { return try buffer.push(batch, port: 0) }
+    if isOrdered, batch.eventTimes != nil, batch.order != nil || !needsTies { return try buffer.push(batch, port: 0) }
     if givesFinalRows {
       try hold(batch)
       if rows.shouldCompact { try compact() }

@@ -115,7 +115,7 @@ final class LookupService: Sendable {
   /// Sees to calls that have run out of time.
   private func expire() {
     guard let timeout = settings.timeoutMicros else { return }
-    let now = Int64(truncatingIfNeeded: clock.monotonicNanos / 1000)
+    let now = Self.micros(clock)
     let late = state.withLock { state -> [Running] in
       let late = state.running.values.filter { now - $0.startMicros >= timeout }.sorted { $0.call.id < $1.call.id }
       for running in late { state.running[running.call.id] = nil }
@@ -125,6 +125,8 @@ final class LookupService: Sendable {
       if let result = afterTimeout(running.call, running.attempt) { state.withLock { $0.ready.append((running.call, result)) } }
     }
   }
+
+  private static func micros(_ clock: any WallClock) -> Int64 { Int64(truncatingIfNeeded: clock.monotonicNanos / 1000) }
 
   // MARK: threads
 
@@ -154,11 +156,11 @@ final class LookupService: Sendable {
   private func loop(_ onReady: () -> Void) {
     while true {
       let seen = work.current
+      let started = Self.micros(clock)
       let (next, isStopped) = state.withLock { state -> ((call: LookupCall, attempt: Int)?, Bool) in
         if state.isStopped || state.waiting.isEmpty { return (nil, state.isStopped) }
         let next = state.waiting.removeFirst()
-        let now = Int64(truncatingIfNeeded: clock.monotonicNanos / 1000)
-        state.running[next.call.id] = Running(call: next.call, attempt: next.attempt, startMicros: now)
+        state.running[next.call.id] = Running(call: next.call, attempt: next.attempt, startMicros: started)
         return (next, false)
       }
       if isStopped { return }
@@ -166,8 +168,10 @@ final class LookupService: Sendable {
         work.wait(after: seen, micros: 100_000)
         continue
       }
-      let outcome: Result<Batch, MillraceError>
+      var outcome: Result<Batch, MillraceError>
       do throws(MillraceError) { outcome = .success(try read(next.call.keys, next.attempt)) } catch { outcome = .failure(error) }
+      // Whether it came in time does not depend on when somebody looks.
+      if let timeout = settings.timeoutMicros, Self.micros(clock) - started >= timeout { outcome = .failure(timedOut) }
       // Too late if it is gone, or made anew.
       let isAwaited = state.withLock { state in
         guard state.running[next.call.id]?.attempt == next.attempt else { return false }
