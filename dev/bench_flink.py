@@ -35,6 +35,10 @@ HEAP_MB = int(os.environ.get("FLINK_HEAP_MB") or 6144)
 # Flink cannot run q6 as a stream: OVER does not take updates there. Its batch mode can.
 BATCH = {"q6"}
 
+# Here Flink 2.3's planner takes the ranking for one that never changes its rows, and its sinks get no retractions (see EXPLAIN
+# CHANGELOG_MODE): the last row of a key is the one that counts.
+FOLDED = {"q9": "id"}
+
 # What Flink's own configuration asks of a JDK from 17 on.
 JAVA_OPTIONS = [
     f"--add-exports={package}=ALL-UNNAMED"
@@ -272,7 +276,10 @@ def run_flink(name, options, cluster, work):
         "events": options.events, "rate": options.rate, "seed": options.seed, "splits": options.parallelism,
         "disorder": options.disorder, "side": side, "side_connector": "side-input", "result": result,
     }  # fmt: skip
-    problem, wall, cpu, peak = cluster.run(name, nexmark.script(name, variables), options.parallelism, options.timeout)
+    text = nexmark.script(name, variables)
+    if name in FOLDED:
+        text = text.replace("'connector' = 'hash'", f"'connector' = 'hash', 'fold.key' = '{FOLDED[name]}'")
+    problem, wall, cpu, peak = cluster.run(name, text, options.parallelism, options.timeout)
     if problem:
         return {"query": name, "engine": "flink", "failed": problem}
     rows, found = nexmark.folded(result)
@@ -347,6 +354,8 @@ def compare(names, flink, ours):
             )
         if name in BATCH:
             verdict += " (Flink in batch mode)"
+        if name in FOLDED:
+            verdict += f" (Flink's rows folded by {FOLDED[name]})"
         print(f"{name:6} {left} {right} {ratio}  {verdict}")
     if ratios:
         mean = math.exp(sum(math.log(value) for value in ratios) / len(ratios))

@@ -16,6 +16,7 @@ import org.apache.flink.table.connector.sink.SinkV2Provider;
 import org.apache.flink.table.data.RowData;
 import org.apache.flink.table.factories.DynamicTableSinkFactory;
 import org.apache.flink.table.factories.FactoryUtil;
+import org.apache.flink.table.types.DataType;
 import org.apache.flink.table.types.logical.LogicalType;
 
 /**
@@ -25,6 +26,8 @@ import org.apache.flink.table.types.logical.LogicalType;
  */
 public final class HashTableFactory implements DynamicTableSinkFactory {
     private static final ConfigOption<String> PATH = ConfigOptions.key("path").stringType().noDefaultValue();
+    /** A BIGINT column: a row takes the place of the last one with its key. For plans that leave retractions out. */
+    private static final ConfigOption<String> KEY = ConfigOptions.key("fold.key").stringType().noDefaultValue();
 
     @Override
     public String factoryIdentifier() {
@@ -38,7 +41,7 @@ public final class HashTableFactory implements DynamicTableSinkFactory {
 
     @Override
     public Set<ConfigOption<?>> optionalOptions() {
-        return Set.of();
+        return Set.of(KEY);
     }
 
     @Override
@@ -46,10 +49,12 @@ public final class HashTableFactory implements DynamicTableSinkFactory {
         FactoryUtil.TableFactoryHelper helper = FactoryUtil.createTableFactoryHelper(this, context);
         helper.validate();
         List<LogicalType> types = context.getPhysicalRowDataType().getLogicalType().getChildren();
-        return new Table(types, helper.getOptions().get(PATH));
+        List<String> names = DataType.getFieldNames(context.getPhysicalRowDataType());
+        int key = helper.getOptions().getOptional(KEY).map(names::indexOf).orElse(-1);
+        return new Table(types, helper.getOptions().get(PATH), key);
     }
 
-    private record Table(List<LogicalType> types, String path) implements DynamicTableSink {
+    private record Table(List<LogicalType> types, String path, int key) implements DynamicTableSink {
         @Override
         public ChangelogMode getChangelogMode(ChangelogMode requested) {
             return ChangelogMode.all();
@@ -57,7 +62,7 @@ public final class HashTableFactory implements DynamicTableSinkFactory {
 
         @Override
         public SinkRuntimeProvider getSinkRuntimeProvider(Context context) {
-            return SinkV2Provider.of(new HashSink(new RowHash(types), path));
+            return SinkV2Provider.of(new HashSink(new RowHash(types, key), path));
         }
 
         @Override

@@ -2,6 +2,7 @@ package millrace.nexmark;
 
 import java.io.Serializable;
 import java.math.BigInteger;
+import java.util.HashMap;
 import java.util.List;
 import org.apache.flink.core.memory.MemorySegment;
 import org.apache.flink.table.data.DecimalData;
@@ -11,6 +12,7 @@ import org.apache.flink.table.data.binary.BinaryStringData;
 import org.apache.flink.table.types.logical.DecimalType;
 import org.apache.flink.table.types.logical.LogicalType;
 import org.apache.flink.table.types.logical.TimestampType;
+import org.apache.flink.types.RowKind;
 
 /** The hash of a table as a multiset of rows, as Sources/Engine/Connectors/Hash/RowHash.swift defines it. */
 final class RowHash implements Serializable {
@@ -23,8 +25,18 @@ final class RowHash implements Serializable {
     long rows;
     long changes;
 
+    /** The column whose value a row replaces the last row of; -1 for none. */
+    private final int key;
+    /** The lane seed of each key's row. */
+    private final HashMap<Long, Long> last = new HashMap<>();
+
     RowHash(List<LogicalType> types) {
+        this(types, -1);
+    }
+
+    RowHash(List<LogicalType> types, int key) {
         this.types = types.toArray(new LogicalType[0]);
+        this.key = key;
         for (LogicalType type : types) {
             switch (type.getTypeRoot()) {
                 case BIGINT:
@@ -70,19 +82,25 @@ final class RowHash implements Serializable {
                     h = text(h, (BinaryStringData) row.getString(i));
             }
         }
-        long weight;
-        switch (row.getRowKind()) {
-            case INSERT:
-            case UPDATE_AFTER:
-                weight = 1;
-                break;
-            default:
-                weight = -1;
+        boolean inserts = row.getRowKind() == RowKind.INSERT || row.getRowKind() == RowKind.UPDATE_AFTER;
+        changes++;
+        if (key >= 0) {
+            Long before = inserts ? last.put(row.getLong(key), h) : last.remove(row.getLong(key));
+            if (before != null) {
+                count(before, -1);
+            }
+            if (inserts) {
+                count(h, 1);
+            }
+            return;
         }
+        count(h, inserts ? 1 : -1);
+    }
+
+    private void count(long h, long weight) {
         first += weight * Words.mix(h);
         second += weight * Words.mix(h + FACTOR);
         rows += weight;
-        changes++;
     }
 
     private static long step(long h, long word) {
