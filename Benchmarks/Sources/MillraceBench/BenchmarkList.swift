@@ -63,10 +63,17 @@ enum BenchmarkList {
     let panes = WindowBenchmark(
       name: "hop_5m_5s_20k_keys", keyCount: 20_000, sizeMicros: 300 * second, slideMicros: 5 * second, aim: nil, rate: 10_000,
       rowCount: 6_000_000)
-    let windows = [
-      windows("tumble_10s_10k_keys", 10_000, slide: 10, nil), windows("tumble_10s_1m_keys", 1_000_000, slide: 10, nil),
-      windows("hop_10s_2s_10k_keys", 10_000, slide: 2, 40), windows("hop_10s_2s_1m_keys", 1_000_000, slide: 2, 80), texts, panes,
-    ]
+    // One size, slides from a second to the size: what a window costs must not grow with the panes it has.
+    let slides = [("1s", 1), ("1m", 60), ("1h", 3600)].map { name, slide in
+      WindowBenchmark(
+        name: "hop_1h_\(name)_100_keys", keyCount: 100, sizeMicros: 3600 * second, slideMicros: Int64(slide) * second, aim: nil,
+        rate: 20_000, rowCount: 80_000_000)
+    }
+    let windows =
+      [
+        windows("tumble_10s_10k_keys", 10_000, slide: 10, nil), windows("tumble_10s_1m_keys", 1_000_000, slide: 10, nil),
+        windows("hop_10s_2s_10k_keys", 10_000, slide: 2, 40), windows("hop_10s_2s_1m_keys", 1_000_000, slide: 2, 80), texts, panes,
+      ] + slides
     let sliding = [
       SlidingBenchmark(name: "sliding_30_windows_10k_keys", keyCount: 10_000, rowCount: 2_000_000, days: 60, aim: 3000),
       SlidingBenchmark(name: "sliding_30_windows_500_keys", keyCount: 500, rowCount: 2_000_000, days: 60, aim: 3000),

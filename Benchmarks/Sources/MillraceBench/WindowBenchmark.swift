@@ -171,6 +171,7 @@ struct WindowBenchmark {
 
   /// Each event put into every window it is in, one by one.
   private func reference(_ keys: ScrambledKeys) -> RowChecksum {
+    if sizeMicros / slideMicros > 64 { return referenceBySlides(keys) }
     var checksum = RowChecksum()
     var open: [(start: Int64, counts: [Int64], sums: [Int64])] = []
     func close(_ window: (start: Int64, counts: [Int64], sums: [Int64])) {
@@ -194,6 +195,38 @@ struct WindowBenchmark {
       }
     }
     for window in open { close(window) }
+    return checksum
+  }
+
+  /// As `reference`, where events are in too many windows to put them there one by one: sums of each slide, added for each window.
+  private func referenceBySlides(_ keys: ScrambledKeys) -> RowChecksum {
+    var slides: [(counts: [Int64], sums: [Int64])] = []
+    var events = Events(self, keys: keys)
+    for _ in 0..<rowCount {
+      let event = events.next()
+      let slide = Int(event.at / slideMicros)
+      while slides.count <= slide { slides.append(([Int64](repeating: 0, count: keyCount), [Int64](repeating: 0, count: keyCount))) }
+      slides[slide].counts[event.key] &+= 1
+      slides[slide].sums[event.key] &+= event.value
+    }
+    var checksum = RowChecksum()
+    let length = Int(sizeMicros / slideMicros)
+    var (counts, sums) = ([Int64](repeating: 0, count: keyCount), [Int64](repeating: 0, count: keyCount))
+    for first in (1 - length)..<slides.count {
+      for key in 0..<keyCount {
+        if first + length - 1 < slides.count {
+          counts[key] &+= slides[first + length - 1].counts[key]
+          sums[key] &+= slides[first + length - 1].sums[key]
+        }
+        if first > 0 {
+          counts[key] &-= slides[first - 1].counts[key]
+          sums[key] &-= slides[first - 1].sums[key]
+        }
+        guard counts[key] > 0 else { continue }
+        let start = Int64(first) * slideMicros
+        checksum.add(keys.names[key], start / 1000, (start + sizeMicros) / 1000, counts[key], sums[key])
+      }
+    }
     return checksum
   }
 }

@@ -98,6 +98,10 @@ struct AggregateArguments {
   func take(_ indices: UnsafeBufferPointer<Int32>) -> AggregateArguments {
     AggregateArguments(arguments: arguments.map { $0?.take(indices) }, filters: filters.map { $0?.take(indices) })
   }
+
+  func slice(_ rows: Range<Int>) -> AggregateArguments {
+    AggregateArguments(arguments: arguments.map { $0?.slice(rows) }, filters: filters.map { $0?.slice(rows) })
+  }
 }
 
 /// The aggregates of many groups, by dense id.

@@ -8,7 +8,7 @@ import MillraceTypes
 final class MergedPanes {
   private let layout: AggregateLayout
   private var table: AggregateTable?
-  /// The panes whose rows are in the table: those of the window before that are still there and have not changed.
+  /// The panes whose rows are in the table, by start: those of the window before that are still there and have not changed.
   private var covered: [WindowPanes.Pane] = []
   /// Some rows in the table are of panes that are not covered any more (where they cannot be subtracted).
   private var isStale = false
@@ -46,7 +46,7 @@ final class MergedPanes {
     for pane in entering.reversed() {
       try enter(pane, table, bound)
       pane.isCovered = true
-      covered.append(pane)
+      covered.insert(pane, at: place(of: pane.start))
     }
     return table
   }
@@ -80,18 +80,27 @@ final class MergedPanes {
 
   /// Panes before `start` are about to go.
   func drop(before start: Int64) {
-    covered.removeAll { pane in
-      guard pane.start < start else { return false }
-      leave(pane)
-      return true
+    let gone = place(of: start)
+    for pane in covered[..<gone] { leave(pane) }
+    if gone > 0 { covered.removeFirst(gone) }
+  }
+
+  /// The first covered pane that does not begin before `start`.
+  private func place(of start: Int64) -> Int {
+    if let last = covered.last, last.start < start { return covered.count }
+    var (low, high) = (0, covered.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if covered[middle].start < start { low = middle + 1 } else { high = middle }
     }
+    return low
   }
 
   /// A pane takes in more rows.
   func willChange(_ pane: WindowPanes.Pane) {
-    guard pane.isCovered, let place = covered.firstIndex(where: { $0 === pane }) else { return }
+    guard pane.isCovered else { return }
     leave(pane)
-    covered.remove(at: place)
+    covered.remove(at: place(of: pane.start))
   }
 
   private func leave(_ pane: WindowPanes.Pane) {

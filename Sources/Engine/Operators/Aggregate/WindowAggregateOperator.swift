@@ -76,10 +76,20 @@ public final class WindowAggregateOperator: Operator {
     withExtendedLifetime(times) {}
   }
 
-  /// A batch that straddles panes: the rows of each pane are gathered and taken together.
+  /// A batch that straddles panes: the rows of each pane are taken together, gathered if they do not stand together anyway.
   private func updateRuns(
     _ batch: Batch, _ micros: UnsafePointer<Int64>, _ ids: UnsafePointer<Int32>, _ arguments: AggregateArguments
   ) throws(MillraceError) {
+    if let runs = paneRuns(micros, batch.rowCount) {
+      for (start, rows) in runs where grid.holds(pane: start) {
+        let pane = try panes.pane(at: start)
+        merged.willChange(pane)
+        try panes.update(
+          pane, ids + rows.lowerBound, rows.count, arguments.slice(rows), weights: batch.weights?.slice(rows),
+          times: batch.eventTimes?.slice(rows), order: batch.order?.slice(rows))
+      }
+      return
+    }
     let groups = paneGroups(micros, batch.rowCount)
     for (start, chosen) in groups where grid.holds(pane: start) {
       let chosenIDs = chosen.map { ids[Int($0)] }
@@ -94,6 +104,23 @@ public final class WindowAggregateOperator: Operator {
         }
       }
     }
+  }
+
+  /// The rows of each pane when they are in the order of panes, and panes are few; nil otherwise.
+  private func paneRuns(_ micros: UnsafePointer<Int64>, _ count: Int) -> [(start: Int64, rows: Range<Int>)]? {
+    let pane = grid.pane
+    var runs: [(start: Int64, rows: Range<Int>)] = []
+    var begin = 0
+    while begin < count {
+      let start = grid.paneStart(micros[begin])
+      if let last = runs.last, start < last.start { return nil }
+      if runs.count > count / 64 { return nil }
+      var end = begin &+ 1
+      while end < count && micros[end] >= start && micros[end] &- start < pane { end &+= 1 }
+      runs.append((start, begin..<end))
+      begin = end
+    }
+    return runs
   }
 
   /// The rows of each pane, panes by start.

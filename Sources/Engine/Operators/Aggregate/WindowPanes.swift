@@ -189,8 +189,11 @@ final class WindowPanes {
 
   /// The keys with rows in any of some panes, in canonical order; also some others where the panes are full.
   func sortedIDs(in parts: ArraySlice<Pane>) -> [Int32] {
-    let total = parts.reduce(0) { $0 + $1.ids.count }
-    guard total * 4 < index.count else { return sortedIDs() }
+    var total = 0
+    for part in parts {
+      total += part.ids.count
+      if total * 4 >= index.count { return sortedIDs() }
+    }
     if parts.count == 1 { return index.sorted(parts.flatMap(\.ids)) }
     var known: Set<Int32> = []
     return index.sorted(parts.flatMap(\.ids).filter { known.insert($0).inserted })
