@@ -1,7 +1,7 @@
 # The one entry. Each target does whatever set-up it lacks; ARGS passes further options through, as in
 #   make demo ARGS="--dir /tmp/demo"
 #   make test ARGS="--filter Columns"
-.PHONY: setup build demo test bench bench-nexmark bench-flink parity lint format docs
+.PHONY: setup build demo test bench bench-nexmark bench-flink parity fuzz lint format docs
 .DEFAULT_GOAL := build
 
 export ORT_DISABLE_TELEMETRY := 1
@@ -25,6 +25,10 @@ test: build
 parity: build
 	@dev/parity $(ARGS)
 
+# Coverage-guided fuzzing, a minute per target; ARGS="--target json --seconds 600" goes on longer.
+fuzz:
+	@SWIFT="$(SWIFT)" dev/fuzz $(ARGS)
+
 bench: setup
 	@SWIFT="$(SWIFT)" dev/bench $(ARGS)
 
@@ -37,10 +41,10 @@ bench-flink: build
 	@"$${PYTHON:-python3}" dev/bench_flink.py $(ARGS)
 
 lint:
-	@$(SWIFT) format lint --strict --recursive --parallel Sources Tests Benchmarks/Sources
+	@$(SWIFT) format lint --strict --recursive --parallel Sources Tests Benchmarks/Sources Fuzz/Sources
 
 format:
-	@$(SWIFT) format --in-place --recursive --parallel Sources Tests Benchmarks/Sources
+	@$(SWIFT) format --in-place --recursive --parallel Sources Tests Benchmarks/Sources Fuzz/Sources
 
 docs:
 	@SWIFT="$(SWIFT)" dev/docs

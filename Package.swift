@@ -35,6 +35,10 @@ let package = Package(
         "MillraceTypes", "MillraceColumns", "MillraceEnvironment", "MillraceExpressions", "MillracePlan", "MillraceOperators",
         "MillraceConnectors", "MillraceInference", "MillraceScoring", "MillraceSystemEnvironment", "CMillraceOnnx",
       ]),
+    // For Fuzz/, which feeds readers and the compiler of SQL with any bytes.
+    .library(
+      name: "MillraceLanguage",
+      targets: ["MillraceTypes", "MillraceColumns", "MillraceFormats", "MillraceExpressions", "MillracePlan", "MillraceSQL"]),
     .executable(name: "millrace", targets: ["millrace"]),
   ],
   dependencies: [

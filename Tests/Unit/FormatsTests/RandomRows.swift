@@ -137,21 +137,6 @@ extension String {
   fileprivate func padding(_ n: Int) -> String { String(repeating: self, count: n) }
 }
 
-/// Rows in words: unlike `Value` itself it finds NaN equal to NaN and -0.0 unlike 0.0.
-func describe(_ columns: [Column], rows: Int) -> [String] {
-  (0..<rows).map { row in columns.map { "\($0[row])" }.joined(separator: "|") }
-}
-
-/// Serves bytes, counting calls; short blocks make records straddle windows.
-func fetch(_ bytes: [UInt8]) -> ByteFetch {
-  { (buffer: UnsafeMutableRawBufferPointer, offset: Int64) throws(MillraceError) -> Int in
-    guard offset < bytes.count else { return 0 }
-    let end = min(bytes.count, Int(offset) + buffer.count)
-    buffer.copyBytes(from: bytes[Int(offset)..<end])
-    return end - Int(offset)
-  }
-}
-
 /// Everything a reader gives, a description per row, and its lines.
 func readAll(_ reader: any RowReader, batchRows: Int = 1000) throws -> (rows: [String], lines: [Int64]) {
   var rows: [String] = []

@@ -13,73 +13,6 @@ import Testing
   static let seed = ProcessInfo.processInfo.environment["MILLRACE_FUZZ_SEED"].flatMap(UInt64.init) ?? 20_240_611
   static let rounds = ProcessInfo.processInfo.environment["MILLRACE_FUZZ_ROUNDS"].flatMap(Int.init) ?? 3_000
 
-  static let fields: [Field] = [
-    Field("i", .int64), Field("s", .int8), Field("d", .float64), Field("f", .float32), Field("m", .decimal(precision: 10, scale: 3)),
-    Field("t", .text), Field("b", .boolean), Field("z", .bytes), Field("at", .timestampLTZ(precision: 3)), Field("day", .date),
-    Field("h", .time(precision: 0)), Field("l", .array(Field("e", .int32))),
-    Field("k", .map(key: Field("k", .text, isNullable: false), value: Field("v", .array(Field("e", .text))))),
-    Field("r", .row([Field("x", .int16), Field("y", .row([Field("z", .text, isNullable: false)]))])),
-  ]
-
-  /// What a reader does with bytes, in words: its rows and lines, then how it ended.
-  static func outcome(_ makeReader: () throws -> any RowReader, batchRows: Int) -> [String] {
-    var words: [String] = []
-    do {
-      let reader = try makeReader()
-      while let part = try reader.next(maxRows: batchRows) {
-        let rows = describe(part.columns, rows: part.rowCount)
-        for i in 0..<part.rowCount { words.append("\(part.lines[i]) \(rows[i])") }
-        if part.rowCount == 0 || part.rowCount > batchRows { words.append("a batch of \(part.rowCount) rows") }
-      }
-      words.append("end, \(reader.skippedRowCount) skipped")
-    } catch { words.append("\(error)") }
-    return words
-  }
-
-  static func checkJSON(_ bytes: [UInt8]) -> String? {
-    for ignores in [false, true] {
-      var options = JSONOptions()
-      options.ignoresParseErrors = ignores
-      func run(_ block: Int, _ rows: Int) -> [String] {
-        outcome({ try JSONRowReader(fields: fields, options: options, name: "x", blockBytes: block, fetch: fetch(bytes)) }, batchRows: rows)
-      }
-      // Rows before an error are lost with their batch, so only batches of one row are compared when there may be errors.
-      let whole = run(1 << 16, 1)
-      if run(64, 1) != whole { return "another result from short blocks" }
-      if ignores && run(100, 3) != whole { return "another result from other batches" }
-      if ignores && whole.last?.hasPrefix("end") != true { return "failed although errors are ignored: \(whole.last ?? "")" }
-    }
-    return nil
-  }
-
-  static func checkCSV(_ bytes: [UInt8]) -> String? {
-    for variant in 0..<6 {
-      var options = CSVOptions()
-      options.ignoresParseErrors = variant % 2 == 1
-      options.escape = variant / 2 == 1 ? 92 : nil
-      options.quote = variant / 2 == 2 ? nil : 34
-      options.allowsComments = variant / 2 == 1
-      options.hasHeader = variant == 3
-      options.nullLiteral = variant / 2 == 0 ? "NULL" : nil
-      func run(_ block: Int, _ rows: Int) -> [String] {
-        outcome(
-          {
-            try CSVRowReader(
-              fields: fields, wanted: Array(fields.indices), options: options, name: "x", blockBytes: block, fetch: fetch(bytes))
-          }, batchRows: rows)
-      }
-      let whole = run(1 << 16, 1)
-      if run(64, 1) != whole { return "variant \(variant): another result from short blocks" }
-      if options.ignoresParseErrors {
-        if run(100, 3) != whole { return "variant \(variant): another result from other batches" }
-        if !options.hasHeader && whole.last?.hasPrefix("end") != true {
-          return "variant \(variant): failed although errors are ignored: \(whole.last ?? "")"
-        }
-      }
-    }
-    return nil
-  }
-
   struct Mutator {
     var random: TestRandom
     let corpus: [UInt8]
@@ -118,7 +51,7 @@ import Testing
   static func corpus(_ makeEncoder: ([Field]) throws -> any RowEncoder) throws -> [UInt8] {
     var source = RandomRows(seed: 5)
     let output = TextOutput()
-    try makeEncoder(fields).encode(source.batch(fields, rows: 60), into: output)
+    try makeEncoder(ReaderCheck.fields).encode(source.batch(ReaderCheck.fields, rows: 60), into: output)
     return Array(output.bytes)
   }
 
@@ -138,7 +71,7 @@ import Testing
     var mutator = Mutator(seed: Self.seed, corpus: try Self.corpus { try JSONRowEncoder(fields: $0) }, pieces: Self.jsonPieces)
     for round in 0..<Self.rounds {
       let bytes = mutator.next()
-      if let problem = Self.checkJSON(bytes) {
+      if let problem = ReaderCheck.json(bytes) {
         Issue.record("seed \(Self.seed), round \(round): \(problem)\n\(String(decoding: bytes, as: UTF8.self).debugDescription)")
         return
       }
@@ -149,7 +82,7 @@ import Testing
     var mutator = Mutator(seed: Self.seed, corpus: try Self.corpus { try CSVRowEncoder(fields: $0) }, pieces: Self.csvPieces)
     for round in 0..<Self.rounds / 2 {
       let bytes = mutator.next()
-      if let problem = Self.checkCSV(bytes) {
+      if let problem = ReaderCheck.csv(bytes) {
         Issue.record("seed \(Self.seed), round \(round): \(problem)\n\(String(decoding: bytes, as: UTF8.self).debugDescription)")
         return
       }
@@ -162,7 +95,7 @@ import Testing
     #expect(!files.isEmpty)
     for file in files {
       let bytes = [UInt8](try Data(contentsOf: file))
-      #expect((format == "json" ? Self.checkJSON(bytes) : Self.checkCSV(bytes)) == nil, "\(file.lastPathComponent)")
+      #expect((format == "json" ? ReaderCheck.json(bytes) : ReaderCheck.csv(bytes)) == nil, "\(file.lastPathComponent)")
     }
   }
 

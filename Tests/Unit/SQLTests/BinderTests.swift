@@ -7,26 +7,6 @@ import Testing
 
 @testable import MillraceSQL
 
-/// A few tables, a feature view and a model that the tests below query.
-let testCatalog = """
-  CREATE TABLE ratings (
-    rater BIGINT NOT NULL, rated BIGINT, rating INT, note STRING, price DECIMAL(10, 2), ts TIMESTAMP_LTZ(3),
-    day AS CAST(ts AS DATE),
-    WATERMARK FOR ts AS ts - INTERVAL '1' SECOND
-  ) WITH ('connector' = 'filesystem', 'path' = 'r.csv', 'format' = 'csv');
-  CREATE TABLE clicks (who BIGINT, page STRING, at TIMESTAMP(3), WATERMARK FOR at AS at) WITH ('connector' = 'datagen');
-  CREATE TABLE shows (who BIGINT, page STRING, at TIMESTAMP(3), WATERMARK FOR at AS at) WITH ('connector' = 'datagen');
-  CREATE TABLE names (id BIGINT, name STRING) WITH ('connector' = 'filesystem');
-  CREATE TABLE out_table (id BIGINT, score DOUBLE, label STRING) WITH ('connector' = 'print');
-  CREATE FEATURE VIEW account KEYED BY (account) AS
-    SELECT COUNT(*) OVER LAST '7' DAY AS given_7d, AVG(CAST(rating AS DOUBLE)) OVER LAST '30' DAY DEFAULT 0.0 AS mean_30d,
-           SUM(CASE WHEN rating > 0 THEN 1 ELSE 0 END) OVER UNBOUNDED / COUNT(*) OVER UNBOUNDED AS share
-    FROM ratings WHERE rating <> 0 KEY (rater)
-    ALSO
-    SELECT COUNT(DISTINCT rater) OVER LAST 20 ROWS AS raters FROM ratings KEY (rated);
-  CREATE MODEL spam INPUT (a DOUBLE, b BIGINT) OUTPUT (score DOUBLE) WITH ('provider' = 'onnx', 'model' = 'm');
-  """
-
 func testSession() throws -> SQLSession {
   var session = SQLSession()
   _ = try session.compile(testCatalog, name: "catalog.sql")

@@ -63,12 +63,6 @@ struct SQLFuzzer {
     "WITH a (x) AS (SELECT who FROM clicks) SELECT x FROM a UNION ALL VALUES (1), (2) ORDER BY 1 LIMIT 1",
   ]
 
-  private static let catalogSession: SQLSession = {
-    var session = SQLSession()
-    _ = try? session.compile(testCatalog)
-    return session
-  }()
-
   private var state: UInt64
   private let corpus: [[UInt8]]
   private static let words =
@@ -122,18 +116,9 @@ struct SQLFuzzer {
   static func check(_ text: String) -> String? {
     let source = SQLSource(text)
     let script = Parser.parse(source)
-    let count = text.utf8.count
-    for diagnostic in script.diagnostics {
-      let span = diagnostic.span
-      if span.byteOffset < 0 || span.byteCount < 0 || span.byteOffset + span.byteCount > count { return "a span outside the text" }
-      if span.line < 1 || span.column < 1 { return "a place before the text" }
-      if diagnostic.message.isEmpty { return "an empty message" }
-    }
+    if let problem = SQLCheck.places(script.diagnostics, in: text) { return problem }
     if source.render(script.diagnostics).isEmpty != script.diagnostics.isEmpty { return "a lost rendering" }
-    var session = catalogSession
-    do { _ = try session.compile(text) } catch {
-      if error.diagnostics.isEmpty || error.description.isEmpty { return "a failure without a reason" }
-    }
+    if let problem = SQLCheck.compile(text) { return problem }
     for statement in script.statements where statement.hasErrors && script.diagnostics.isEmpty { return "an unexplained error" }
     return nil
   }
