@@ -30,6 +30,11 @@ public final class Buffer: @unchecked Sendable {  // guard: immutability after p
     self.owner = owner
   }
 
+  /// A part of another buffer, which is kept alive. Readable behind its end as far as that one is.
+  convenience init(viewing whole: Buffer, from start: Int, byteCount: Int) {
+    self.init(borrowing: whole.base + start, byteCount: byteCount, owner: whole)
+  }
+
   public convenience init(copying bytes: UnsafeRawBufferPointer) {
     self.init(uninitialized: bytes.count)
     if let source = bytes.baseAddress, bytes.count > 0 { base.copyMemory(from: source, byteCount: bytes.count) }

@@ -74,7 +74,7 @@ extension Column {
     return Column(type: type, count: n, validity: newValidity, values: newValues)
   }
 
-  /// Rows of a range, copied.
+  /// Rows of a range. Values are shared with this column, whose memory stays alive with the slice; bits are copied.
   public func slice(_ range: Range<Int>) -> Column {
     if range == 0..<count { return self }
     let newValues: Values =
@@ -82,30 +82,23 @@ extension Column {
       case .none: .none
       case .bits(let bits): .bits(bits.slice(range))
       case .fixed(let buffer):
-        .fixed(Self.copy(buffer, (type.fixedWidth ?? 8) * range.lowerBound, (type.fixedWidth ?? 8) * range.count))
+        .fixed(Self.view(buffer, (type.fixedWidth ?? 8) * range.lowerBound, (type.fixedWidth ?? 8) * range.count))
       case .variable(let offsets, let bytes):
-        .variable(
-          offsets: Self.shifted(offsets, range), bytes: Self.copy(bytes, Self.first(offsets, range), Self.length(offsets, range)))
+        .variable(offsets: Self.view(offsets, 4 * range.lowerBound, 4 * (range.count + 1)), bytes: bytes)
       case .list(let offsets, let children):
-        .list(
-          offsets: Self.shifted(offsets, range),
-          children: children.map {
-            let first = Self.first(offsets, range)
-            return $0.slice(first..<(first + Self.length(offsets, range)))
-          })
+        .list(offsets: Self.shifted(offsets, range), children: children.map { $0.slice(Self.elements(offsets, range)) })
       case .fields(let children): .fields(children.map { $0.slice(range) })
       }
     return Column(type: type, count: range.count, validity: validity?.slice(range), values: newValues)
   }
 
-  private static func copy(_ buffer: Buffer, _ start: Int, _ byteCount: Int) -> Buffer {
-    Buffer(copying: UnsafeRawBufferPointer(start: buffer.base + start, count: byteCount))
+  private static func view(_ buffer: Buffer, _ start: Int, _ byteCount: Int) -> Buffer {
+    Buffer(viewing: buffer, from: start, byteCount: byteCount)
   }
 
-  private static func first(_ offsets: Buffer, _ range: Range<Int>) -> Int { Int(offsets.pointer(Int32.self)[range.lowerBound]) }
-
-  private static func length(_ offsets: Buffer, _ range: Range<Int>) -> Int {
-    Int(offsets.pointer(Int32.self)[range.upperBound]) - first(offsets, range)
+  private static func elements(_ offsets: Buffer, _ range: Range<Int>) -> Range<Int> {
+    let from = offsets.pointer(Int32.self)
+    return Int(from[range.lowerBound])..<Int(from[range.upperBound])
   }
 
   /// Offsets of a range, counted from its first.
@@ -147,7 +140,7 @@ extension Batch {
     return result
   }
 
-  /// Rows of a range, hidden columns included, copied.
+  /// Rows of a range, hidden columns included; see `Column.slice`.
   public func slice(_ range: Range<Int>) -> Batch {
     if range == 0..<rowCount { return self }
     var result = Batch(schema: schema, columns: columns.map { $0.slice(range) }, rowCount: range.count)

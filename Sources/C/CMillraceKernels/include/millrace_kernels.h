@@ -9,3 +9,12 @@ static inline void millrace_prefetch_write(const void *_Nullable address) { __bu
 static inline int32_t millrace_compare_bytes(const void *_Nonnull a, const void *_Nonnull b, size_t count) {
   return __builtin_memcmp(a, b, count);
 }
+/// Memory for state that grows, aligned to 64 bytes. From 4 MiB on it lies in huge pages where the system has them: state is read at
+/// random, and small pages cost a fault each when they are first written and a miss of the address cache at every read.
+/// Null when there is no memory.
+void *_Nullable millrace_block_new(size_t bytes);
+/// A block of `wanted` bytes in place of one of `bytes`, of which the first `used` are kept. Null when there is no memory; the old block
+/// stays then.
+void *_Nullable millrace_block_resize(void *_Nonnull block, size_t bytes, size_t wanted, size_t used);
+/// Frees a block of this many bytes.
+void millrace_block_free(void *_Nullable block, size_t bytes);

@@ -27,11 +27,19 @@ final class SharedDistinctSet {
   private var byGroup: (starts: [Int32: Range<Int>], entries: [Entry])?
 
   init() {
-    entries = .allocate(capacity: 1 << 10)
+    entries = Self.allocate(1 << 10)
     entries.initialize(repeating: Self.empty, count: 1 << 10)
   }
 
-  deinit { entries.deallocate() }
+  deinit { Self.free(entries, 1 << Int(slotBits)) }
+
+  private static func allocate(_ count: Int) -> UnsafeMutablePointer<Entry> {
+    StateMemory.allocate(count * MemoryLayout<Entry>.stride).bindMemory(to: Entry.self, capacity: count)
+  }
+
+  private static func free(_ entries: UnsafeMutablePointer<Entry>, _ count: Int) {
+    StateMemory.free(entries, count * MemoryLayout<Entry>.stride)
+  }
 
   @inline(__always) private static func hash(_ value: Int64, _ group: Int32) -> UInt64 {
     let x = UInt64(bitPattern: value) &* 0x9E37_79B9_7F4A_7C15 ^ UInt64(UInt32(bitPattern: group)) &* 0xD6E8_FEB8_6659_FD93
@@ -86,7 +94,7 @@ final class SharedDistinctSet {
     let (old, oldCount) = (entries, 1 << Int(slotBits))
     slotBits = bits
     let mask = (1 << Int(bits)) &- 1
-    entries = .allocate(capacity: mask + 1)
+    entries = Self.allocate(mask + 1)
     entries.initialize(repeating: Self.empty, count: mask + 1)
     used = 0
     for i in 0..<oldCount where old[i].group >= 0 && isKept(old[i]) {
@@ -95,7 +103,7 @@ final class SharedDistinctSet {
       entries[slot] = old[i]
       used &+= 1
     }
-    old.deallocate()
+    Self.free(old, oldCount)
   }
 
   /// Forgets the values of groups.

@@ -276,18 +276,15 @@ public final class RankOperator: Operator {
   private func forget() {
     guard deadCount > 4096, deadCount * 2 > rows.count else { return }
     let ids = index.allIDs()
-    var newNumber: [Int32: Int32] = [:]
+    // First a mark per row that lives, then its new number: in ascending order, so that values can be moved in place.
+    let newNumber = DenseArray<Int32>(fill: -1, capacity: rows.count)
+    for id in ids { for at in 0..<lists.count(id) { newNumber.base[Int(lists.row(id, at))] = 0 } }
     var live: [Int32] = []
-    for id in ids {
-      for at in 0..<lists.count(id) where newNumber[lists.row(id, at)] == nil {
-        newNumber[lists.row(id, at)] = Int32(truncatingIfNeeded: live.count)
-        live.append(lists.row(id, at))
-      }
+    for row in 0..<rows.count where newNumber.base[row] == 0 {
+      newNumber.base[row] = Int32(truncatingIfNeeded: live.count)
+      live.append(Int32(truncatingIfNeeded: row))
     }
-    // In ascending order, so that values can be moved in place.
-    live.sort()
-    for (new, old) in live.enumerated() { newNumber[old] = Int32(truncatingIfNeeded: new) }
-    lists.renumber(ids) { newNumber[$0] ?? -1 }
+    lists.renumber(ids) { newNumber.base[Int($0)] }
     rows.compact(keeping: live)
     deadCount = 0
     if retracts { index.remove(ids.filter { lists.count($0) == 0 }) }

@@ -10,7 +10,7 @@ final class RankedRows {
   private let prefixes = DenseArray<UInt64>(fill: 0)
   private let nullPlaces = DenseArray<UInt8>(fill: 1)
   private var hasNulls = false
-  private var sortBytes = ColumnStore(.bytes)
+  private let sortBytes = ColumnStore(.bytes)
   /// Rows by content, where the input retracts: equal rows share a number.
   private var contents: BytesKeyTable?
   private let rowOfContent = DenseArray<Int32>(fill: -1)
@@ -117,7 +117,7 @@ final class RankedRows {
 
   // MARK: forgetting
 
-  /// Keeps only these rows and numbers them anew, in this order.
+  /// Keeps only these rows, which ascend, and numbers them anew.
   func compact(keeping live: [Int32]) {
     if let contents {
       var isLive = [Bool](repeating: false, count: Int(contents.ids.bound))
@@ -134,13 +134,8 @@ final class RankedRows {
         rowOfContent[Int(content)] = Int32(truncatingIfNeeded: row)
       }
     }
-    let (keptPrefixes, keptPlaces) = (live.map { prefixes[Int($0)] }, live.map { nullPlaces[Int($0)] })
-    for row in live.indices { (prefixes[row], nullPlaces[row]) = (keptPrefixes[row], keptPlaces[row]) }
-    if !encoder.isExact {
-      let bytes = live.withUnsafeBufferPointer { sortBytes.gather($0, hasMissing: false) }
-      sortBytes = ColumnStore(.bytes)
-      sortBytes.append(bytes)
-    }
+    for (row, old) in live.enumerated() { (prefixes[row], nullPlaces[row]) = (prefixes[Int(old)], nullPlaces[Int(old)]) }
+    if !encoder.isExact { sortBytes.compact(keeping: live) }
     store.compact(keeping: live)
   }
 }

@@ -28,14 +28,22 @@ final class BytesKeyTable {
   private let scratchHashes = UnsafeMutablePointer<UInt64>.allocate(capacity: chunk + IntegerKeyTable.prefetchDistance)
 
   init() {
-    entries = .allocate(capacity: 1 << 10)
+    entries = Self.allocate(1 << 10)
     entries.initialize(repeating: Entry(hash: 0, id: -1), count: 1 << 10)
     scratchHashes.initialize(repeating: 0, count: Self.chunk + IntegerKeyTable.prefetchDistance)
   }
 
   deinit {
-    entries.deallocate()
+    Self.free(entries, 1 << Int(slotBits))
     scratchHashes.deallocate()
+  }
+
+  private static func allocate(_ count: Int) -> UnsafeMutablePointer<Entry> {
+    StateMemory.allocate(count * MemoryLayout<Entry>.stride).bindMemory(to: Entry.self, capacity: count)
+  }
+
+  private static func free(_ entries: UnsafeMutablePointer<Entry>, _ count: Int) {
+    StateMemory.free(entries, count * MemoryLayout<Entry>.stride)
   }
 
   /// - Parameter keys: encoded keys, a BYTES column without nulls.
@@ -163,14 +171,14 @@ final class BytesKeyTable {
     let oldCount = 1 << Int(slotBits)
     slotBits = bits
     let mask = (1 << Int(bits)) &- 1
-    let new = UnsafeMutablePointer<Entry>.allocate(capacity: mask + 1)
+    let new = Self.allocate(mask + 1)
     new.initialize(repeating: Entry(hash: 0, id: -1), count: mask + 1)
     for i in 0..<oldCount where old[i].id >= 0 {
       var slot = Int(old[i].hash >> (64 &- bits))
       while new[slot].id >= 0 { slot = (slot &+ 1) & mask }
       new[slot] = old[i]
     }
-    old.deallocate()
+    Self.free(old, oldCount)
     entries = new
   }
 

@@ -219,6 +219,73 @@ final class ColumnStore {
     return Bitmap(buffer: out, count: rows.count)
   }
 
+  // MARK: forgetting
+
+  /// Keeps only these rows, which ascend; the i-th of them becomes row i. Moved in place, runs of rows at a time.
+  func compact(keeping rows: [Int32]) {
+    switch form {
+    case .none: break
+    case .bits: move(rows, width: 1)
+    case .fixed(let width): move(rows, width: width)
+    case .variable: byteCount = moveVariable(rows)
+    case .list(let stores):
+      var elements: [Int32] = []
+      var newEnds: [Int] = []
+      for row in rows {
+        for element in start(Int(row))..<ends.base[Int(row)] { elements.append(Int32(truncatingIfNeeded: element)) }
+        newEnds.append(elements.count)
+      }
+      for (place, end) in newEnds.enumerated() { ends.base[place] = end }
+      for store in stores { store.compact(keeping: elements) }
+    case .fields(let stores): for store in stores { store.compact(keeping: rows) }
+    }
+    if let valid {
+      var hasNull = false
+      for (place, row) in rows.enumerated() {
+        valid.base[place] = valid.base[Int(row)]
+        hasNull = hasNull || valid.base[place] == 0
+      }
+      if !hasNull { self.valid = nil }
+    }
+    count = rows.count
+  }
+
+  private func move(_ rows: [Int32], width: Int) {
+    Self.runs(rows) { place, first, length in
+      if place != first { (memory.base + place * width).copyMemory(from: memory.base + first * width, byteCount: length * width) }
+    }
+    byteCount = rows.count * width
+    memory.shrink(to: byteCount)
+  }
+
+  private func moveVariable(_ rows: [Int32]) -> Int {
+    var at = 0
+    Self.runs(rows) { place, first, length in
+      let begin = start(first)
+      let bytes = ends.base[first + length - 1] - begin
+      if begin != at { (memory.base + at).copyMemory(from: memory.base + begin, byteCount: bytes) }
+      let shift = at - begin
+      for i in 0..<length { ends.base[place + i] = ends.base[first + i] + shift }
+      at += bytes
+    }
+    memory.shrink(to: at)
+    return at
+  }
+
+  /// Calls back for each run of neighbours: its place among the rows, its first row, its length.
+  private static func runs(_ rows: [Int32], _ body: (Int, Int, Int) -> Void) {
+    rows.withUnsafeBufferPointer { rows in
+      var place = 0
+      while place < rows.count {
+        let first = Int(rows[place])
+        var length = 1
+        while place &+ length < rows.count && Int(rows[place &+ length]) == first &+ length { length &+= 1 }
+        body(place, first, length)
+        place &+= length
+      }
+    }
+  }
+
   // MARK: reading in place
 
   /// Fixed-width values; valid until the next append. The caller knows the physical type.
@@ -233,29 +300,4 @@ final class ColumnStore {
   }
 
   @inline(__always) func isNull(_ row: Int) -> Bool { valid.map { $0.base[row] == 0 } ?? false }
-}
-
-/// Memory that grows by doubling; what lies beyond what was written is undefined.
-struct GrowingMemory: ~Copyable {
-  private(set) var base: UnsafeMutableRawPointer
-  private(set) var capacity: Int
-
-  init(capacity: Int = 256) {
-    self.capacity = capacity
-    base = .allocate(byteCount: capacity, alignment: 64)
-  }
-
-  deinit { base.deallocate() }
-
-  /// Makes `byteCount` bytes usable and keeps the first `used`.
-  mutating func grow(to byteCount: Int, keeping used: Int) {
-    // A few readable bytes behind the last one, for copies by words.
-    guard byteCount + 16 > capacity else { return }
-    let bigger = max(byteCount + 16, capacity * 2)
-    let new = UnsafeMutableRawPointer.allocate(byteCount: bigger, alignment: 64)
-    new.copyMemory(from: base, byteCount: used)
-    base.deallocate()
-    base = new
-    capacity = bigger
-  }
 }

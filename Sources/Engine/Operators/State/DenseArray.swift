@@ -10,21 +10,25 @@ final class DenseArray<Element: BitwiseCopyable> {
   init(fill: Element, capacity: Int = 64) {
     self.capacity = max(16, capacity)
     self.fill = fill
-    base = .allocate(capacity: self.capacity)
+    base = Self.allocate(self.capacity)
     base.initialize(repeating: fill, count: self.capacity)
   }
 
-  deinit { base.deallocate() }
+  deinit { StateMemory.free(base, capacity * MemoryLayout<Element>.stride) }
+
+  private static func allocate(_ count: Int) -> UnsafeMutablePointer<Element> {
+    StateMemory.allocate(count * MemoryLayout<Element>.stride).bindMemory(to: Element.self, capacity: count)
+  }
 
   /// Makes slots `0..<count` usable; new ones hold the fill value.
   @inline(__always) func grow(to count: Int) { if count > capacity { reallocate(count) } }
 
   private func reallocate(_ count: Int) {
-    let bigger = max(count, capacity * 2)
-    let new = UnsafeMutablePointer<Element>.allocate(capacity: bigger)
-    new.update(from: base, count: capacity)
+    let bigger = StateMemory.bigger(than: capacity, atLeast: count)
+    let stride = MemoryLayout<Element>.stride
+    let new = StateMemory.resize(base, from: capacity * stride, to: bigger * stride, keeping: capacity * stride)
+      .bindMemory(to: Element.self, capacity: bigger)
     (new + capacity).initialize(repeating: fill, count: bigger - capacity)
-    base.deallocate()
     base = new
     capacity = bigger
   }

@@ -28,16 +28,24 @@ final class IntegerKeyTable {
 
   init() {
     slotBits = 10
-    entries = .allocate(capacity: 1 << 10)
+    entries = Self.allocate(1 << 10)
     entries.initialize(repeating: Entry(key: 0, id: -1), count: 1 << 10)
     scratchSlots.initialize(repeating: 0, count: Self.chunk + Self.prefetchDistance)
     scratchKeys.initialize(repeating: 0, count: Self.chunk)
   }
 
   deinit {
-    entries.deallocate()
+    Self.free(entries, 1 << Int(slotBits))
     scratchKeys.deallocate()
     scratchSlots.deallocate()
+  }
+
+  private static func allocate(_ count: Int) -> UnsafeMutablePointer<Entry> {
+    StateMemory.allocate(count * MemoryLayout<Entry>.stride).bindMemory(to: Entry.self, capacity: count)
+  }
+
+  private static func free(_ entries: UnsafeMutablePointer<Entry>, _ count: Int) {
+    StateMemory.free(entries, count * MemoryLayout<Entry>.stride)
   }
 
   /// A column whose non-null values are integers for the key encoding.
@@ -208,14 +216,14 @@ final class IntegerKeyTable {
     let oldCount = 1 << Int(slotBits)
     slotBits = bits
     let mask = (1 << Int(bits)) &- 1
-    let new = UnsafeMutablePointer<Entry>.allocate(capacity: mask + 1)
+    let new = Self.allocate(mask + 1)
     new.initialize(repeating: Entry(key: 0, id: -1), count: mask + 1)
     for i in 0..<oldCount where old[i].id >= 0 {
       var slot = Int(Self.slot(old[i].key, shift: 64 &- bits))
       while new[slot].id >= 0 { slot = (slot &+ 1) & mask }
       new[slot] = old[i]
     }
-    old.deallocate()
+    Self.free(old, oldCount)
     entries = new
   }
 }

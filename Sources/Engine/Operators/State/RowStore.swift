@@ -94,11 +94,17 @@ final class RowStore {
 
   /// Keeps only these rows; the i-th of them becomes row i.
   func compact(keeping rows: [Int32]) {
-    let kept = gather(rows)
-    columns = schema.fields.map { ColumnStore($0.type) }
-    (times, order, arrivals) = (nil, nil, nil)
-    count = 0
-    append(kept)
+    guard (1..<max(1, rows.count)).allSatisfy({ rows[$0 - 1] < rows[$0] }) else {
+      let kept = gather(rows)
+      columns = schema.fields.map { ColumnStore($0.type) }
+      (times, order, arrivals) = (nil, nil, nil)
+      count = 0
+      return append(kept)
+    }
+    for column in columns { column.compact(keeping: rows) }
+    for column in [times, order, arrivals] { column?.compact(keeping: rows) }
+    count = rows.count
+    if count == 0 { (times, order, arrivals) = (nil, nil, nil) }
   }
 
   /// Every row.
