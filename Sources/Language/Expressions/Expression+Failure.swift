@@ -7,9 +7,16 @@ extension Expression {
   public var canFail: Bool {
     switch kind {
     case .column, .literal: return false
+    case .user: return true
+    case .call("INSTANT_OF", let arguments): if arguments[2].literal == .bool(false) { return true }
     case .call("/", let arguments), .call("%", let arguments):
       if !type.isFloating && arguments.count == 2 && !arguments[1].isNonZeroLiteral { return true }
-    case .call("ELEMENT", _), .call("$SINGLE_VALUE", _): return true
+    case .call("ELEMENT", _), .call("$SINGLE_VALUE", _), .call("MAP_FROM_ARRAYS", _): return true
+    case .call("JSON_OBJECT", let arguments):
+      if stride(from: 1, to: arguments.count, by: 2).contains(where: { arguments[$0].isNullable }) { return true }
+    case .call("JSON_EXISTS", let arguments), .call("JSON_VALUE", let arguments), .call("JSON_QUERY", let arguments):
+      if arguments.dropFirst(2).contains(where: { $0.literal == .text("ERROR") }) { return true }
+    case .call("STR_TO_MAP", let arguments): if arguments.dropFirst().contains(where: { !$0.isLiteral }) { return true }
     case .call("LIKE", let arguments): if arguments.count == 3 && !arguments[1].isLiteral { return true }
     case .call(let name, let arguments) where name.hasPrefix("REGEXP"): if !arguments[1].isLiteral { return true }
     case .cast(let operand, let isTry):

@@ -17,7 +17,7 @@ extension AggregateCall: CustomStringConvertible {
     let condition = filter.map { " FILTER (WHERE \($0.sql(columnNames)))" } ?? ""
     if function == .countStar { return "COUNT(*)" + condition }
     let list = arguments.map { $0.sql(columnNames) }.joined(separator: ", ")
-    return "\(function.rawValue)(\(isDistinct ? "DISTINCT " : "")\(list))\(condition)"
+    return "\(name)(\(isDistinct ? "DISTINCT " : "")\(list))\(condition)"
   }
 }
 
@@ -83,6 +83,7 @@ private struct SQLText {
   func text(_ expression: Expression, outer: Int) -> String {
     switch expression.kind {
     case .column(let index): return index < columnNames.count ? columnNames[index] : "$\(index)"
+    case .literal(.row(let parts)) where expression.type == TimeZoneName.type: return parts[0].sql(.text)
     case .literal(let value):
       let text = value.sql(expression.type)
       return outer > 6 && text.hasPrefix("-") ? "(\(text))" : text
@@ -98,6 +99,8 @@ private struct SQLText {
       if !otherwise.isNullLiteral { parts.append("ELSE \(text(otherwise, outer: 0))") }
       return parts.joined(separator: " ") + " END"
     case .call(let name, let arguments): return call(name, arguments, outer: outer)
+    case .user(let reference, let arguments):
+      return "\(reference.function.name)(\(arguments.map { text($0, outer: 0) }.joined(separator: ", ")))"
     }
   }
 

@@ -20,6 +20,8 @@ public struct Expression: Sendable, Hashable {
     case caseWhen([Expression], otherwise: Expression)
     /// A field of a row-typed expression.
     case field(Expression, Int)
+    /// A function that a user has registered.
+    case user(UserScalarReference, [Expression])
   }
 
   public var kind: Kind
@@ -47,7 +49,7 @@ public struct Expression: Sendable, Hashable {
   public var operands: [Expression] {
     switch kind {
     case .column, .literal: []
-    case .call(_, let arguments): arguments
+    case .call(_, let arguments), .user(_, let arguments): arguments
     case .cast(let operand, _), .field(let operand, _): [operand]
     case .caseWhen(let branches, let otherwise): branches + [otherwise]
     }
@@ -59,6 +61,7 @@ public struct Expression: Sendable, Hashable {
     switch kind {
     case .column, .literal: break
     case .call(let name, _): copy.kind = .call(name, operands)
+    case .user(let function, _): copy.kind = .user(function, operands)
     case .cast(_, let isTry): copy.kind = .cast(operands[0], isTry: isTry)
     case .field(_, let index): copy.kind = .field(operands[0], index)
     case .caseWhen: copy.kind = .caseWhen(Array(operands.dropLast()), otherwise: operands[operands.count - 1])

@@ -99,7 +99,9 @@ import Testing
 
   @Test(arguments: [false, true]) func changelogAgreesWithDefinition(_ retracting: Bool) throws {
     // Variances are compared with a tolerance, which "no change" cannot be.
-    let calls = try AggregateFixture.calls(retracting: retracting).filter { ![.varPop, .stddevSamp].contains($0.function) }
+    let calls = try AggregateFixture.calls(retracting: retracting).filter {
+      ![.varPop, .stddevSamp, .approxQuantile].contains($0.function)
+    }
     for seed in 1...2 as ClosedRange<UInt64> {
       for keys in [[1], [2, 3], []] {
         var random = SeededRandom(seed: seed)
@@ -144,7 +146,7 @@ import Testing
   }
 
   @Test func changesPerBatchFoldToTheSameTable() throws {
-    let calls = try AggregateFixture.calls(retracting: true).filter { ![.varPop, .stddevSamp].contains($0.function) }
+    let calls = try AggregateFixture.calls(retracting: true).filter { ![.varPop, .stddevSamp, .approxQuantile].contains($0.function) }
     var random = SeededRandom(seed: 2)
     let input = rows(200, retracting: true, timed: false, &random)
     func fold(_ rows: [OutputRow]) -> [[Value]: Int64] {

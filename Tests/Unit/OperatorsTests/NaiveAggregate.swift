@@ -12,7 +12,12 @@ enum NaiveAggregate {
     for row in rows {
       if let filter = call.filter, case .column(let c) = filter.kind, row.values[c] != .bool(true) { continue }
       counted += row.weight
-      if case .column(let c)? = call.arguments.first?.kind, !row.values[c].isNull { values.append((row.values[c], row)) }
+      switch call.arguments.first?.kind {
+      case .column(let c)?: if !row.values[c].isNull { values.append((row.values[c], row)) }
+      // A row of one field keeps nulls.
+      case .call("ROW", let fields)?: if case .column(let c) = fields[0].kind { values.append((row.values[c], row)) }
+      default: break
+      }
     }
     if call.function == .countStar { return .int(counted) }
     // Fold weights: what is in the multiset.
@@ -53,8 +58,39 @@ enum NaiveAggregate {
       let mean = bag.reduce(0) { $0 + double($1) } / Double(bag.count)
       let variance = bag.reduce(0) { $0 + (double($1) - mean) * (double($1) - mean) } / Double(bag.count - (isSample ? 1 : 0))
       return .float(call.function == .varPop || call.function == .varSamp ? variance : variance.squareRoot())
-    case .countStar: return .null
+    case .listAgg, .arrayAgg, .jsonArrayAgg:
+      var inOrder = values.sorted { ($0.row.time ?? 0, $0.row.order) < ($1.row.time ?? 0, $1.row.order) }.map(\.value)
+      if call.isDistinct { inOrder = inOrder.reduce(into: []) { if !$0.contains($1) { $0.append($1) } } }
+      if inOrder.isEmpty { return .null }
+      if call.function == .arrayAgg { return .list(inOrder) }
+      if call.function == .jsonArrayAgg {
+        return .text("[" + inOrder.compactMap { if case .int(let number) = $0 { "\(number)" } else { nil } }.joined(separator: ",") + "]")
+      }
+      guard case .literal(.text(let separator)) = call.arguments[1].kind else { return .null }
+      return .text(inOrder.map { if case .text(let text) = $0 { text } else { "" } }.joined(separator: separator))
+    case .collect:
+      let keys = Set(bag).sorted(by: precedes)
+      return keys.isEmpty ? .null : .map(keys, keys.map { key in .int(Int64(bag.count { $0 == key })) })
+    case .mode: return frequencies(bag).first?.value ?? .null
+    case .approxTopK:
+      guard case .literal(.int(let most)) = call.arguments[1].kind, !bag.isEmpty else { return .null }
+      return .list(frequencies(bag).prefix(Int(most)).map { .row([$0.value, .int(Int64($0.count))]) })
+    case .percentile, .approxQuantile:
+      guard case .literal(.float(let part)) = call.arguments[1].kind, !bag.isEmpty else { return .null }
+      let sorted = bag.map(double).sorted()
+      let place = part * Double(sorted.count - 1)
+      let below = Int(place.rounded(.down))
+      if call.function == .approxQuantile { return .float(sorted[below]) }
+      let above = min(sorted.count - 1, below + 1)
+      return .float(sorted[below] + (sorted[above] - sorted[below]) * (place - Double(below)))
+    case .countStar, .jsonObjectAgg, .user: return .null
     }
+  }
+
+  /// The most frequent first, of equal counts the least value.
+  private static func frequencies(_ bag: [Value]) -> [(value: Value, count: Int)] {
+    let counted = Set(bag).map { value in (value: value, count: bag.count { $0 == value }) }
+    return counted.sorted { $0.count == $1.count ? precedes($0.value, $1.value) : $0.count > $1.count }
   }
 
   static func double(_ value: Value) -> Double {
@@ -90,6 +126,9 @@ enum NaiveAggregate {
     case .varPop, .varSamp, .stddevPop, .stddevSamp:
       guard case .float(let x) = a, case .float(let y) = b else { return a == b }
       return abs(x - y) <= 1e-9 * max(1, abs(x))
+    case .approxQuantile:
+      guard case .float(let x) = a, case .float(let y) = b else { return a == b }
+      return abs(x - y) <= 0.01000001 * max(abs(x), abs(y))
     default: return a == b
     }
   }
@@ -111,6 +150,13 @@ enum AggregateFixture {
       filter: filter ? schema.column(7) : nil)
   }
 
+  static func call(
+    _ name: String, _ column: Int, _ constant: Value = .null, _ type: DataType = .null, distinct: Bool = false
+  ) throws -> AggregateCall {
+    try FunctionRegistry.builtIn.resolveAggregate(
+      name, [schema.column(column)] + (constant.isNull ? [] : [Expression.literal(constant, type)]), distinct: distinct)
+  }
+
   static func calls(retracting: Bool = false) throws -> [AggregateCall] {
     var calls = [
       try call(.countStar), try call(.countStar, filter: true), try call(.count, 3), try call(.count, 2, distinct: true),
@@ -118,10 +164,15 @@ enum AggregateFixture {
       try call(.avg, 3), try call(.avg, 5), try call(.avg, 6), try call(.sum, 3, distinct: true), try call(.avg, 5, distinct: true),
       try call(.min, 3), try call(.max, 4), try call(.min, 5), try call(.max, 6), try call(.min, 2), try call(.max, 2),
       try call(.max, 9), try call(.varPop, 5), try call(.stddevSamp, 5), try call(.max, 0),
+      try call(.collect, 3), try call(.collect, 2, distinct: true), try call(.mode, 2), try call("PERCENTILE", 5, .float(0.3), .float64),
+      try call("APPROX_TOP_K", 2, .int(2), .int32), try call("APPROX_QUANTILE", 5, .float(0.75), .float64), try call("BOOL_AND", 9),
+      try call("BOOL_OR", 9),
     ]
     if !retracting {
       calls += [
         try call(.firstValue, 2), try call(.lastValue, 2), try call(.lastValue, 3, filter: true), try call(.approxCountDistinct, 3),
+        try call(.listAgg, 2, filter: true), try call("LISTAGG", 2, .text("; "), .text, distinct: true), try call(.arrayAgg, 3),
+        try call(.arrayAgg, 2, distinct: true), try call(.jsonArrayAgg, 3),
       ]
     }
     return calls

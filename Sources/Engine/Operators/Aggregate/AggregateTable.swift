@@ -46,6 +46,8 @@ struct AggregateLayout {
       switch call.function {
       // A set has the same extremes as its elements.
       case .min, .max, .firstValue, .lastValue, .approxCountDistinct: return try make(plain, offset)
+      // They leave out repeated values themselves, in their order.
+      case .listAgg, .arrayAgg, .collect, .jsonArrayAgg: return try makeKept(call, offset)
       default: return DistinctAccumulator(offset: offset, type: argument.type, inner: try make(plain, offset + 1))
       }
     }
@@ -83,9 +85,39 @@ struct AggregateLayout {
     case .approxCountDistinct:
       if retracts { throw Accumulator.cannotRetract("APPROX_COUNT_DISTINCT") }
       return SketchAccumulator(offset: offset, argument: type)
+    case .listAgg, .arrayAgg, .collect, .jsonObjectAgg, .jsonArrayAgg, .mode, .percentile, .approxTopK: return try makeKept(call, offset)
+    case .approxQuantile:
+      if case .literal(.float(let part))? = call.arguments.last?.kind { return QuantileSketchAccumulator(offset: offset, quantile: part) }
+    case .user:
+      if let reference = call.user {
+        return try UserAggregateAccumulator(offset: offset, function: reference.function, resultType: call.type, retracts: retracts)
+      }
     default: break
     }
-    throw .notSupported("\(call.function.rawValue) of \(type)")
+    throw .notSupported("\(call.name) of \(type)")
+  }
+
+  private func makeKept(_ call: AggregateCall, _ offset: Int) throws(MillraceError) -> Accumulator {
+    let type = call.arguments[0].type
+    var constant = Value.null
+    if call.arguments.count > 1, case .literal(let value) = call.arguments[1].kind { constant = value }
+    let form: KeptRowsResult.Form
+    switch (call.function, constant) {
+    case (.listAgg, .text(let separator)): form = .list(separator: Array(separator.utf8))
+    case (.arrayAgg, _): form = .array
+    case (.collect, _): form = .counts
+    case (.mode, _): form = .mode
+    case (.approxTopK, .int(let most)): form = .top(Int(most))
+    case (.jsonObjectAgg, .text(let flags)): form = .jsonObject(keepsNulls: flags.hasPrefix("NULL"), isJSON: flags.hasSuffix("j"))
+    case (.jsonArrayAgg, .text(let flags)): form = .jsonArray(keepsNulls: flags.hasPrefix("NULL"), isJSON: flags.hasSuffix("j"))
+    case (.percentile, .float(let part)): form = .percentiles([part], isList: false, isWeighted: type != .float64)
+    case (.percentile, .list(let parts)):
+      let numbers = parts.compactMap { if case .float(let part) = $0 { part } else { nil } }
+      form = .percentiles(numbers, isList: true, isWeighted: type != .float64)
+    default: throw .notSupported("\(call.name) of \(type)")
+    }
+    return KeptRowsAccumulator(
+      offset: offset, type: type, finish: KeptRowsResult(form: form, type: call.type, isDistinct: call.isDistinct))
   }
 }
 

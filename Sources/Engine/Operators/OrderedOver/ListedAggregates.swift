@@ -11,6 +11,8 @@ final class ListedAggregates: FrameFunction {
   /// Rows that their slots have not taken in yet, frame by frame.
   private var slots: [Int32] = []
   private var rows: [Int32] = []
+  /// Rows taken in so far: aggregates in order take them in the order of their frames.
+  private var taken: UInt64 = 0
 
   init(calls: [Int], _ aggregates: [AggregateCall], columns: [(argument: Int?, filter: Int?)]) throws(MillraceError) {
     self.aggregates = aggregates
@@ -40,11 +42,20 @@ final class ListedAggregates: FrameFunction {
       func column(_ index: Int?) -> Column? { index.map { store.gather(part, columns: [$0])[0] } }
       let arguments = AggregateArguments(arguments: columns.map { column($0.argument) }, filters: columns.map { column($0.filter) })
       try Array(slots[range]).withUnsafeBufferPointer { ids throws(MillraceError) in
-        if let base = ids.baseAddress { try table.update(base, ids.count, arguments, weights: nil, times: nil, order: nil) }
+        if let base = ids.baseAddress { try table.update(base, ids.count, arguments, weights: nil, times: nil, order: numbers(ids.count)) }
       }
     }
     slots.removeAll(keepingCapacity: true)
     rows.removeAll(keepingCapacity: true)
+  }
+
+  /// Order bytes that rise with every row; nil where no aggregate asks for an order.
+  private func numbers(_ count: Int) -> Column? {
+    guard aggregates.contains(where: { $0.function.isOrderSensitive }) else { return nil }
+    let values = (0..<UInt64(count)).map { (taken &+ $0).bigEndian }
+    taken &+= UInt64(count)
+    let offsets = (0...count).map { Int32(truncatingIfNeeded: $0 * 8) }
+    return Column(type: .bytes, count: count, values: .variable(offsets: Buffer(offsets), bytes: Buffer(values)))
   }
 
   override func results(_ slots: [Int32], rows: [Int32], _ store: RowStore) throws(MillraceError) -> [Column] {

@@ -104,6 +104,9 @@ final class SlidingLanes {
   }
 
   private static func check(_ call: AggregateCall) throws(MillraceError) {
+    if !call.function.canSlide {
+      throw .notSupported("\(call.name) over a sliding window", hint: "use it with GROUP BY, over TUMBLE or HOP for instance")
+    }
     if call.isDistinct && call.function != .count {
       throw .notSupported("\(call.function.rawValue)(DISTINCT ...) over a sliding window", hint: "COUNT(DISTINCT ...) is there")
     }
@@ -162,7 +165,7 @@ final class SlidingLanes {
     case .approxCountDistinct: .sketch
     case .lastValue: .last
     case .firstValue: isUnbounded ? .first : .ring
-    case .countStar, .sum, .avg, .stddevPop, .stddevSamp, .varPop, .varSamp: .ring
+    default: .ring
     }
   }
 
@@ -182,6 +185,8 @@ final class SlidingLanes {
     case .varPop: return .variancePopulation
     case .varSamp: return .varianceSample
     case .approxCountDistinct: return .approximateDistinct
+    // Refused by `check`.
+    default: return .count
     }
   }
 

@@ -80,7 +80,7 @@ enum ConditionalKernels {
   }
 
   /// For each row the value of the source it belongs to, with that value's fault.
-  private static func select(_ sources: [Vector], _ rows: [Bitmap], _ n: Int, _ type: DataType) -> Vector {
+  static func select(_ sources: [Vector], _ rows: [Bitmap], _ n: Int, _ type: DataType) -> Vector {
     var validity: Bitmap?
     if sources.contains(where: { $0.column.validity != nil }) {
       var valid = Bitmap(repeating: false, count: n)

@@ -306,6 +306,13 @@ final class TextOutput {
   static let textBytesMax = 1 << 24
   var isTooLong: Bool { isRefused || byteCount > Int(Int32.max) }
 
+  /// What has been written so far.
+  func withText<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+    body(UnsafeRawBufferPointer(start: bytes, count: byteCount))
+  }
+
+  var text: [UInt8] { Array(UnsafeBufferPointer(start: bytes, count: byteCount)) }
+
   @inline(__always) func endRow() {
     row &+= 1
     offset[row] = Int32(truncatingIfNeeded: byteCount)

@@ -23,6 +23,7 @@ enum KernelTable {
     case .cast(let operand, let isTry): found = try CastKernels.kernel(from: operand.type, to: expression.type, isTry: isTry, context)
     case .caseWhen: found = ConditionalKernels.caseWhen(context)
     case .field(_, let index): found = CollectionKernels.field(index, context)
+    case .user(let reference, _): found = UserKernels.kernel(reference, context)
     case .call(let name, _):
       found = try function(name, context)
     }
@@ -40,6 +41,11 @@ enum KernelTable {
     if let kernel = MathKernels.kernel(name, context) ?? TextKernels.kernel(name, context) { return kernel }
     if let kernel = try PatternKernels.kernel(name, context) { return kernel }
     if let kernel = try TimeKernels.kernel(name, context) { return kernel }
+    if let kernel = ZoneKernels.kernel(name, context) { return kernel }
+    if let kernel = try TextEditKernels.kernel(name, context) { return kernel }
+    if let kernel = EncodingKernels.kernel(name, context) ?? ArrayKernels.kernel(name, context) { return kernel }
+    if let kernel = try JSONKernels.kernel(name, context) { return kernel }
+    if let kernel = MapKernels.kernel(name, context) ?? FormatKernels.kernel(name, context) { return kernel }
     return CollectionKernels.kernel(name, context)
   }
 

@@ -97,3 +97,35 @@ struct LikePattern: Sendable {
     return item == items.count
   }
 }
+
+extension LikePattern {
+  /// The regular expression for a pattern of SIMILAR TO, which must match all of a text: `%` and `_` as in LIKE; `| * + ? { } ( ) [ ]`
+  /// as in regular expressions.
+  static func regularExpression(similarTo pattern: String, escape: Character?) -> String {
+    var result = "(?s)\\A(?:"
+    var isEscaped = false
+    var isInClass = false
+    for character in pattern {
+      if isEscaped {
+        result += "\\Q\(character)\\E"
+        isEscaped = false
+        continue
+      }
+      switch character {
+      case escape: isEscaped = true
+      case "%" where !isInClass: result += ".*"
+      case "_" where !isInClass: result += "."
+      case "[":
+        isInClass = true
+        result.append(character)
+      case "]":
+        isInClass = false
+        result.append(character)
+      case "\\", "$", ".": result += "\\" + String(character)
+      case "^" where !isInClass: result += "\\^"
+      default: result.append(character)
+      }
+    }
+    return result + ")\\z"
+  }
+}

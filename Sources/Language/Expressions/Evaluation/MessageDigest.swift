@@ -1,7 +1,7 @@
 /// MD5 (RFC 1321) and SHA-256 (FIPS 180-4) of bytes, for the functions of those names. Not for keeping secrets.
 enum MessageDigest {
   /// The message with its padding, in blocks of 64 bytes; the length in bits goes into the last eight.
-  private static func padded(_ bytes: Bytes, isBigEndian: Bool) -> [UInt8] {
+  static func padded(_ bytes: Bytes, isBigEndian: Bool) -> [UInt8] {
     var message = Array(bytes)
     message.append(0x80)
     while message.count % 64 != 56 { message.append(0) }
@@ -10,7 +10,7 @@ enum MessageDigest {
     return message
   }
 
-  @inline(__always) private static func rotateLeft(_ x: UInt32, _ by: UInt32) -> UInt32 { x &<< by | x &>> (32 &- by) }
+  @inline(__always) static func rotateLeft(_ x: UInt32, _ by: UInt32) -> UInt32 { x &<< by | x &>> (32 &- by) }
   @inline(__always) private static func rotateRight(_ x: UInt32, _ by: UInt32) -> UInt32 { x &>> by | x &<< (32 &- by) }
 
   private static let md5Shifts: [UInt32] = [7, 12, 17, 22, 5, 9, 14, 20, 4, 11, 16, 23, 6, 10, 15, 21]
@@ -67,8 +67,11 @@ enum MessageDigest {
   private static let sha256Start = primes.prefix(8).map { rootFraction($0, isCube: false) }
   private static let sha256Constants = primes.map { rootFraction($0, isCube: true) }
 
-  static func sha256(_ bytes: Bytes) -> [UInt8] {
-    var state = sha256Start
+  static func sha256(_ bytes: Bytes) -> [UInt8] { sha256(bytes, start: sha256Start) }
+
+  /// SHA-256 and its sister SHA-224 differ in what they start from.
+  static func sha256(_ bytes: Bytes, start: [UInt32]) -> [UInt8] {
+    var state = start
     let message = padded(bytes, isBigEndian: true)
     for block in stride(from: 0, to: message.count, by: 64) {
       var words = (0..<16).map { w in (0..<4).reduce(UInt32(0)) { $0 << 8 | UInt32(message[block + w * 4 + $1]) } }

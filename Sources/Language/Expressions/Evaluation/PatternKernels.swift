@@ -68,11 +68,12 @@ enum PatternKernels {
     }
   }
 
+  /// The group of every match, the first group without a number.
   private static func extractAll(_ v: [Vector], _ n: Int, _ type: DataType, _ pattern: (Int) -> RegularExpression?) -> Vector {
     let a = TextLane(v[0])
     let group = v.count == 3 ? Lane<Int64>(v[2]) : nil
     return Loops.nested(v, n, type) { i, builder in
-      let wanted = group.map { $0[i] } ?? 0
+      let wanted = group.map { $0[i] } ?? 1
       guard let pattern = pattern(i), wanted >= 0, wanted <= Int64(pattern.groupCount) else { return false }
       pattern.forEachMatch(in: a[i]) { _ in
         if let range = pattern.range(ofGroup: Int(wanted)) {
@@ -155,15 +156,17 @@ enum PatternKernels {
 
 /// The regular expression of a call: compiled once for a literal, else for each new text of the operand, of which the last few are
 /// kept.
-private final class PatternSource: @unchecked Sendable {  // guard: an evaluator and its kernels belong to one thread
+final class PatternSource: @unchecked Sendable {  // guard: an evaluator and its kernels belong to one thread
   private let fixed: RegularExpression?
   private var known: [(text: [UInt8], expression: RegularExpression?)] = []
   private static let knownMax = 16
   private let reason: String
+  private let operand: Int
 
-  init(_ context: KernelContext) throws(MillraceError) {
+  init(_ context: KernelContext, operand: Int = 1) throws(MillraceError) {
+    self.operand = operand
     reason = "a regular expression is not valid or not supported, in \(context.text)"
-    if context.operands.count >= 2, case .text(let pattern)? = context.operands[1].literal {
+    if context.operands.count > operand, case .text(let pattern)? = context.operands[operand].literal {
       fixed = try RegularExpression(pattern)
     } else {
       fixed = nil
@@ -172,17 +175,19 @@ private final class PatternSource: @unchecked Sendable {  // guard: an evaluator
 
   /// A kernel that is given the pattern of a row. A row whose pattern is not valid is in fault.
   func kernel(_ body: @escaping @Sendable ([Vector], Int, (Int) -> RegularExpression?) -> Vector) -> Kernel {
-    { [self] v, n in
-      if let fixed { return body(v, n) { _ in fixed } }
-      let texts = TextLane(v[1])
-      var collector = FaultCollector(n)
-      let result = body(v, n) { row in
-        let found = expression(texts[row])
-        if found == nil { collector.mark(row) }
-        return found
-      }
-      return Loops.adding(collector.faults(reason), to: result)
+    { [self] v, n in run(v, n) { pattern in body(v, n, pattern) } }
+  }
+
+  func run(_ v: [Vector], _ n: Int, _ body: ((Int) -> RegularExpression?) -> Vector) -> Vector {
+    if let fixed { return body { _ in fixed } }
+    let texts = TextLane(v[operand])
+    var collector = FaultCollector(n)
+    let result = body { row in
+      let found = expression(texts[row])
+      if found == nil { collector.mark(row) }
+      return found
     }
+    return Loops.adding(collector.faults(reason), to: result)
   }
 
   private func expression(_ text: Bytes) -> RegularExpression? {

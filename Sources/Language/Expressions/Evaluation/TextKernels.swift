@@ -22,8 +22,6 @@ enum TextKernels {
           end = start
         }
       }
-    case ("MD5", 1): return digest { MessageDigest.md5($0) }
-    case ("SHA256", 1): return digest { MessageDigest.sha256($0) }
     case ("TRIM", _): return trim(leading: true, trailing: true)
     case ("LTRIM", _): return trim(leading: true, trailing: false)
     case ("RTRIM", _): return trim(leading: false, trailing: true)
@@ -75,11 +73,8 @@ enum TextKernels {
         let (a, b) = (TextLane(v[0]), TextLane(v[1]))
         return Loops.rows(v, n, .int64, zero: Int64(0)) { i in
           guard let wanted = b[i].first else { return 0 }
+          if wanted < 0x80 { return Int64(UTF8Slices.count(of: wanted, in: a[i])) }
           var count: Int64 = 0
-          if wanted < 0x80 {
-            for byte in a[i] { count &+= byte == wanted ? 1 : 0 }
-            return count
-          }
           let character = UTF8Slices.slice(b[i], 0..<UTF8Slices.next(b[i], 0))
           var at = 0
           while let found = UTF8Slices.find(character, in: a[i], from: at) {
@@ -107,16 +102,6 @@ enum TextKernels {
       return Loops.text([v[0]], n) { i, out in
         body(a[i], out)
         return true
-      }
-    }
-  }
-
-  /// A digest in hexadecimal digits.
-  private static func digest(_ body: @escaping @Sendable (Bytes) -> [UInt8]) -> Kernel {
-    map { slice, out in
-      for byte in body(slice) {
-        out.append(MessageDigest.hexDigits[Int(byte >> 4)])
-        out.append(MessageDigest.hexDigits[Int(byte & 15)])
       }
     }
   }
@@ -298,6 +283,7 @@ enum TextKernels {
       let slice = a[i]
       let mark = separator[i].count == 0 ? blanks : separator[i]
       if index[i] < 0 || slice.count == 0 { return false }
+      if mark.count == 1 { return appendPart(slice, mark[0], index[i], out) }
       var left = index[i]
       var at = 0
       while true {
@@ -311,5 +297,21 @@ enum TextKernels {
         left &-= 1
       }
     }
+  }
+
+  /// As `split` for a separator of one byte.
+  @inline(__always)
+  private static func appendPart(_ slice: Bytes, _ mark: UInt8, _ index: Int64, _ out: TextOutput) -> Bool {
+    var left = index
+    var at = 0
+    while left > 0 && at < slice.count {
+      left &-= slice[at] == mark ? 1 : 0
+      at &+= 1
+    }
+    if left > 0 { return false }
+    var end = at
+    while end < slice.count && slice[end] != mark { end &+= 1 }
+    out.append(UTF8Slices.slice(slice, at..<end))
+    return true
   }
 }

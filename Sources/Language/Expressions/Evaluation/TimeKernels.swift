@@ -1,7 +1,7 @@
 import MillraceColumns
 import MillraceTypes
 
-/// Functions of dates, times, timestamps and intervals. The session time zone is UTC.
+/// Functions of dates, times, timestamps and intervals, in UTC.
 enum TimeKernels {
   static func kernel(_ name: String, _ context: KernelContext) throws(MillraceError) -> Kernel? {
     let operands = context.operands

@@ -27,6 +27,27 @@ enum UTF8Slices {
     return bytes.count &- continuations
   }
 
+  /// How often a byte occurs, eight at a time.
+  @inline(__always) static func count(of wanted: UInt8, in bytes: Bytes) -> Int {
+    guard let base = bytes.baseAddress else { return 0 }
+    let pattern = UInt64(wanted) &* 0x0101_0101_0101_0101
+    let low: UInt64 = 0x7F7F_7F7F_7F7F_7F7F
+    var found = 0
+    var at = 0
+    while at &+ 8 <= bytes.count {
+      let difference = UnsafeRawPointer(base + at).loadUnaligned(as: UInt64.self) ^ pattern
+      // The upper bit of each byte that is not zero.
+      let others = ((difference & low) &+ low | difference) & ~low
+      found &+= 8 &- others.nonzeroBitCount
+      at &+= 8
+    }
+    while at < bytes.count {
+      found &+= base[at] == wanted ? 1 : 0
+      at &+= 1
+    }
+    return found
+  }
+
   /// Offset behind the code point that begins at `at`.
   @inline(__always) static func next(_ bytes: Bytes, _ at: Int) -> Int {
     var at = at &+ 1

@@ -29,6 +29,11 @@ enum ConditionalFunctions {
       guard arguments.count == 2, arguments[0].type == .int64 else { return nil }
       return .call("$SINGLE_VALUE", arguments, arguments[1].type, isNullable: true)
     },
+    ScalarFunction("TYPEOF", "TYPEOF(value [, BOOLEAN literal])") { (arguments) throws(MillraceError) in
+      guard arguments.count == 1 || (arguments.count == 2 && arguments[1].type == .boolean && arguments[1].isLiteral) else { return nil }
+      let suffix = arguments[0].isNullable || arguments[0].type == .null ? "" : " NOT NULL"
+      return .literal(.text(arguments[0].type.description + suffix), .text)
+    },
   ]
 
   /// Null when any argument is null, as Flink.

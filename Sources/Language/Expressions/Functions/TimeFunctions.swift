@@ -26,7 +26,7 @@ enum TimeUnitName {
   }
 }
 
-/// Functions of dates, times and timestamps. The session time zone is UTC.
+/// Functions of dates, times and timestamps, in UTC: `FunctionRegistry.localised` puts the session's time zone in.
 enum TimeFunctions {
   static let all: [ScalarFunction] =
     [
@@ -40,6 +40,26 @@ enum TimeFunctions {
     }
     + [
       ScalarFunction("PROCTIME", "PROCTIME()") { (arguments) throws(MillraceError) in arguments.isEmpty ? .processingTime : nil },
+      ScalarFunction("OVERLAPS", "(start, end or interval) OVERLAPS (start, end or interval)") { (arguments) throws(MillraceError) in
+        guard arguments.count == 4 else { return nil }
+        var points = arguments
+        for i in [1, 3] where arguments[i].type.isInterval {
+          guard let end = try ArithmeticFunctions.all.first(where: { $0.name == "+" })?.resolve([arguments[i - 1], arguments[i]]) else {
+            return nil
+          }
+          points[i] = end
+        }
+        guard let type = TypeCoercion.common(points.map(\.type)), type.isDateOrTimestamp || type.timePrecision != nil else { return nil }
+        points = points.map { $0.cast(to: type) }
+        // Either end may come first.
+        func edge(_ name: String, _ i: Int) -> Expression { .call(name, [points[i], points[i + 1]], type) }
+        return .call(
+          "AND",
+          [
+            .call("<=", [edge("LEAST", 0), edge("GREATEST", 2)], .boolean),
+            .call("<=", [edge("LEAST", 2), edge("GREATEST", 0)], .boolean),
+          ], .boolean)
+      },
       ScalarFunction("EXTRACT", "EXTRACT(unit FROM date or time or timestamp or interval)") { (arguments) throws(MillraceError) in
         guard arguments.count == 2 else { return nil }
         let unit = try TimeUnitName.checked(arguments[0], function: "EXTRACT", allowed: TimeUnitName.extracted)
@@ -76,7 +96,7 @@ enum TimeFunctions {
         returns: .timestamp(precision: 3)),
       ScalarFunction("TO_DATE", "TO_DATE(STRING [, format])", [.text, .text], optional: 1, isNullable: true, returns: .date),
       ScalarFunction(
-        "TO_TIMESTAMP_LTZ", "TO_TIMESTAMP_LTZ(numeric, precision 0 or 3)", "TO_TIMESTAMP_LTZ(STRING [, format])"
+        "TO_TIMESTAMP_LTZ", "TO_TIMESTAMP_LTZ(numeric, precision 0 or 3)", "TO_TIMESTAMP_LTZ(STRING [, format [, zone]])"
       ) { (arguments) throws(MillraceError) in
         guard let first = arguments.first else { return nil }
         let type = DataType.timestampLTZ(precision: 3)
@@ -98,8 +118,9 @@ enum TimeFunctions {
           return .call("TO_TIMESTAMP_LTZ", [number, precision.cast(to: .int64)], type, isNullable: true)
         }
         let operands = arguments.compactMap(Parameter.text.coerce)
-        guard operands.count == arguments.count, operands.count <= 2 else { return nil }
-        return .call("TO_TIMESTAMP", operands, type, isNullable: true)
+        guard operands.count == arguments.count, operands.count <= 3 else { return nil }
+        // With a zone the registry puts it in.
+        return .call(operands.count == 3 ? "TO_TIMESTAMP_IN" : "TO_TIMESTAMP", operands, type, isNullable: true)
       },
       ScalarFunction("UNIX_TIMESTAMP", "UNIX_TIMESTAMP(timestamp)", "UNIX_TIMESTAMP(STRING [, format])") {
         (arguments) throws(MillraceError) in
@@ -111,9 +132,17 @@ enum TimeFunctions {
         }
         let operands = arguments.compactMap(Parameter.text.coerce)
         guard operands.count == arguments.count, operands.count <= 2 else { return nil }
-        let point = Expression.call("TO_TIMESTAMP", operands, .timestamp(precision: 3), isNullable: true)
-        return .call("EXTRACT", [.literal(.text("EPOCH"), .text), point], .int64)
+        // A local time of the session, so that its zone counts. Text that is no time gives the least BIGINT, as in Flink.
+        let point = Expression.call("TO_TIMESTAMP", operands, .timestampLTZ(precision: 3), isNullable: true)
+        let seconds = Expression.call("EXTRACT", [.literal(.text("EPOCH"), .text), point], .int64)
+        let known = Expression.call("COALESCE", [seconds, .literal(.int(.min), .int64)], .int64, isNullable: false)
+        let nulls = operands.filter(\.isNullable)
+        if nulls.isEmpty { return known }
+        let conditions = nulls.flatMap { [Expression.call("IS NULL", [$0], .boolean, isNullable: false), .null(.int64)] }
+        return .conditional(conditions, otherwise: known)
       },
+      ScalarFunction(
+        "CONVERT_TZ", "CONVERT_TZ(STRING, from zone, to zone)", [.text, .text, .text], isNullable: true, returns: .text),
       ScalarFunction("FROM_UNIXTIME", "FROM_UNIXTIME(seconds [, format])") { (arguments) throws(MillraceError) in
         guard arguments.count == 1 || arguments.count == 2, let seconds = Parameter.integer.coerce(arguments[0]) else { return nil }
         let format = arguments.count == 2 ? Parameter.text.coerce(arguments[1]) : .literal(.text("yyyy-MM-dd HH:mm:ss"), .text)

@@ -13,10 +13,10 @@
 ///
 /// Owned by one thread.
 final class RegexMatcher {
-  private enum Job {
+  private enum Job: UInt8 {
     case state, slot, back, on
   }
-  private struct Entry {
+  private struct Entry: BitwiseCopyable {
     var job: Job
     var pc: Int32
     var a: Int
@@ -25,10 +25,19 @@ final class RegexMatcher {
 
   private let program: RegexProgram
   private let children: [RegexMatcher]
+  // What the loop reads and writes lies in memory of its own: no counting of references, no checks of access.
+  private let code: UnsafeMutablePointer<RegexProgram.Instruction>
+  private let tables: UnsafeMutablePointer<UInt8>
+  private let literals: UnsafeMutablePointer<UInt8>
+  private let markCount: Int
+  private let slotCount: Int
   /// Positions of the match and its groups; -1 for a group that took no part.
-  private(set) var slots: [Int]
-  private var stack: [Entry] = []
-  private var visited: [UInt64] = []
+  let slots: UnsafeMutablePointer<Int>
+  private var stack: UnsafeMutablePointer<Entry>
+  private var stackCapacity = 64
+  private var depth = 0
+  private var visited: UnsafeMutablePointer<UInt64>
+  private var visitedCapacity = 16
   /// First word of `visited` that has not been touched.
   private var touched = 0
   private var base = 0
@@ -38,30 +47,67 @@ final class RegexMatcher {
   init(_ program: RegexProgram) {
     self.program = program
     children = program.programs.map { RegexMatcher($0) }
-    slots = [Int](repeating: -1, count: program.slotCount)
+    code = Self.copy(program.code)
+    tables = Self.copy(program.tables)
+    literals = Self.copy(program.literals)
+    markCount = program.markCount
+    slotCount = program.slotCount
+    slots = .allocate(capacity: program.slotCount)
+    slots.initialize(repeating: -1, count: program.slotCount)
+    stack = .allocate(capacity: stackCapacity)
+    visited = .allocate(capacity: visitedCapacity)
+    visited.initialize(repeating: 0, count: visitedCapacity)
+  }
+
+  deinit {
+    code.deallocate()
+    tables.deallocate()
+    literals.deallocate()
+    slots.deallocate()
+    stack.deallocate()
+    visited.deallocate()
+  }
+
+  private static func copy<T: BitwiseCopyable>(_ values: [T]) -> UnsafeMutablePointer<T> {
+    let memory = UnsafeMutablePointer<T>.allocate(capacity: max(1, values.count))
+    for (i, value) in values.enumerated() { (memory + i).initialize(to: value) }
+    return memory
+  }
+
+  @inline(__always) private func push(_ entry: Entry) {
+    if depth == stackCapacity {
+      let bigger = UnsafeMutablePointer<Entry>.allocate(capacity: stackCapacity * 2)
+      bigger.update(from: stack, count: depth)
+      stack.deallocate()
+      stack = bigger
+      stackCapacity *= 2
+    }
+    stack[depth] = entry
+    depth &+= 1
   }
 
   /// Begins a search whose attempts start at `start` or behind.
   func begin(_ text: Bytes, from start: Int) {
     base = start
-    for i in 0..<touched { visited[i] = 0 }
+    if touched > 0 { visited.update(repeating: 0, count: touched) }
     touched = 0
-    let words = ((text.count &- start &+ 1) &* program.markCount &+ 63) / 64
-    if visited.count < words { visited += [UInt64](repeating: 0, count: words - visited.count) }
+    let words = ((text.count &- start &+ 1) &* markCount &+ 63) / 64
+    if words > visitedCapacity {
+      visited.deallocate()
+      visitedCapacity = max(words, visitedCapacity * 2)
+      visited = .allocate(capacity: visitedCapacity)
+      visited.initialize(repeating: 0, count: visitedCapacity)
+    }
   }
 
   /// Tries a match at a position, which is never below that of an earlier attempt of the search.
   func attempt(_ text: Bytes, at start: Int) -> Bool {
-    for i in 0..<slots.count { slots[i] = -1 }
-    stack.removeAll(keepingCapacity: true)
-    let found = program.code.withUnsafeBufferPointer { code in
-      program.tables.withUnsafeBufferPointer { tables in
-        program.literals.withUnsafeBufferPointer { literals in run(text, start, code, tables, literals) }
-      }
-    }
-    guard let found else { return false }
+    slots.update(repeating: -1, count: slotCount)
+    depth = 0
+    let end = run(text, start)
+    if end < 0 { return false }
     slots[0] = start
-    slots[1] = found
+    slots[1] = end
     return true
   }
 
@@ -74,7 +120,7 @@ final class RegexMatcher {
 
   /// Whether a place is met for the first time.
   @inline(__always) private func mark(_ id: Int32, _ at: Int) -> Bool {
-    let bit = (at &- base) &* program.markCount &+ Int(id)
+    let bit = (at &- base) &* markCount &+ Int(id)
     let word = bit >> 6
     let flag: UInt64 = 1 << UInt64(truncatingIfNeeded: bit & 63)
     if visited[word] & flag != 0 { return false }
@@ -83,10 +129,8 @@ final class RegexMatcher {
     return true
   }
 
-  /// The end of the match, or nil.
-  private func run(
-    _ text: Bytes, _ start: Int, _ code: UnsafeBufferPointer<RegexProgram.Instruction>, _ tables: Bytes, _ literals: Bytes
-  ) -> Int? {
+  /// The end of the match, or -1.
+  private func run(_ text: Bytes, _ start: Int) -> Int {
     var pc = 0
     var at = start
     while true {
@@ -95,22 +139,22 @@ final class RegexMatcher {
         switch instruction.operation {
         case .bytes:
           let count = Int(instruction.second)
-          guard at &+ count <= text.count, let own = literals.baseAddress, let base = text.baseAddress,
-            memcmp(base + at, own + Int(instruction.first), count) == 0
+          guard at &+ count <= text.count, let base = text.baseAddress,
+            base[at] == literals[Int(instruction.first)], memcmp(base + at, literals + Int(instruction.first), count) == 0
           else { break attempt }
           at &+= count
           pc &+= 1
         case .one:
-          guard let next = step(text, at, instruction.first, tables) else { break attempt }
+          guard let next = step(text, at, instruction.first) else { break attempt }
           at = next
           pc &+= 1
         case .split:
           guard mark(instruction.mark, at) else { break attempt }
-          stack.append(Entry(job: .state, pc: instruction.second, a: at, b: 0))
+          push(Entry(job: .state, pc: instruction.second, a: at, b: 0))
           pc = Int(instruction.first)
         case .loop:
           if mark(instruction.mark, at) {
-            stack.append(Entry(job: .state, pc: instruction.second, a: at, b: 0))
+            push(Entry(job: .state, pc: instruction.second, a: at, b: 0))
             pc = Int(instruction.first)
           } else {
             pc = Int(instruction.least)
@@ -118,28 +162,28 @@ final class RegexMatcher {
         case .jump: pc = Int(instruction.first)
         case .save:
           let slot = Int(instruction.first)
-          if !stack.isEmpty { stack.append(Entry(job: .slot, pc: instruction.first, a: slots[slot], b: 0)) }
+          if depth > 0 { push(Entry(job: .slot, pc: instruction.first, a: slots[slot], b: 0)) }
           slots[slot] = at
           pc &+= 1
         case .assertion:
           guard RegexMatcher.holds(instruction.assertion, text, at) else { break attempt }
           pc &+= 1
         case .possessiveRun:
-          guard let end = runEnd(text, at, instruction, tables) else { break attempt }
+          guard let end = runEnd(text, at, instruction) else { break attempt }
           at = end
           pc &+= 1
         case .greedyRun:
-          guard mark(instruction.mark, at), let least = leastEnd(text, at, instruction, tables),
-            let end = runEnd(text, at, instruction, tables)
+          guard mark(instruction.mark, at), let least = leastEnd(text, at, instruction),
+            let end = runEnd(text, at, instruction)
           else { break attempt }
           at = end
-          if end > least { stack.append(Entry(job: .back, pc: Int32(truncatingIfNeeded: pc), a: least, b: end)) }
+          if end > least { push(Entry(job: .back, pc: Int32(truncatingIfNeeded: pc), a: least, b: end)) }
           guard mark(instruction.mark &+ 1, at) else { break attempt }
           pc &+= 1
         case .lazyRun:
-          guard mark(instruction.mark, at), let least = leastEnd(text, at, instruction, tables) else { break attempt }
+          guard mark(instruction.mark, at), let least = leastEnd(text, at, instruction) else { break attempt }
           at = least
-          stack.append(Entry(job: .on, pc: Int32(truncatingIfNeeded: pc), a: least, b: Int(instruction.least)))
+          push(Entry(job: .on, pc: Int32(truncatingIfNeeded: pc), a: least, b: Int(instruction.least)))
           guard mark(instruction.mark &+ 1, at) else { break attempt }
           pc &+= 1
         case .look:
@@ -158,7 +202,9 @@ final class RegexMatcher {
       }
       // Back to the last choice.
       resume: while true {
-        guard let entry = stack.popLast() else { return nil }
+        if depth == 0 { return -1 }
+        depth &-= 1
+        let entry = stack[depth]
         switch entry.job {
         case .slot: slots[Int(entry.pc)] = entry.a
         case .state:
@@ -167,15 +213,15 @@ final class RegexMatcher {
           break resume
         case .back:
           at = UTF8Slices.previous(text, entry.b)
-          if at > entry.a { stack.append(Entry(job: .back, pc: entry.pc, a: entry.a, b: at)) }
+          if at > entry.a { push(Entry(job: .back, pc: entry.pc, a: entry.a, b: at)) }
           guard mark(code[Int(entry.pc)].mark &+ 1, at) else { continue }
           pc = Int(entry.pc) &+ 1
           break resume
         case .on:
           let instruction = code[Int(entry.pc)]
-          guard entry.b < Int(instruction.most), let next = step(text, entry.a, instruction.first, tables) else { continue }
+          guard entry.b < Int(instruction.most), let next = step(text, entry.a, instruction.first) else { continue }
           at = next
-          stack.append(Entry(job: .on, pc: entry.pc, a: next, b: entry.b &+ 1))
+          push(Entry(job: .on, pc: entry.pc, a: next, b: entry.b &+ 1))
           guard mark(instruction.mark &+ 1, at) else { continue }
           pc = Int(entry.pc) &+ 1
           break resume
@@ -185,7 +231,7 @@ final class RegexMatcher {
   }
 
   /// Behind one code point of a class, or nil.
-  @inline(__always) private func step(_ text: Bytes, _ at: Int, _ index: Int32, _ tables: Bytes) -> Int? {
+  @inline(__always) private func step(_ text: Bytes, _ at: Int, _ index: Int32) -> Int? {
     guard at < text.count else { return nil }
     let byte = text[at]
     let answer = tables[Int(index) &* 256 &+ Int(byte)]
@@ -196,7 +242,7 @@ final class RegexMatcher {
   }
 
   /// Behind the most code points that a run may take; nil when there are too few.
-  private func runEnd(_ text: Bytes, _ start: Int, _ run: RegexProgram.Instruction, _ tables: Bytes) -> Int? {
+  private func runEnd(_ text: Bytes, _ start: Int, _ run: RegexProgram.Instruction) -> Int? {
     var at = start
     let first = Int(run.first) &* 256
     if run.most == .max && run.least <= 1 && tables[first &+ 255] != 2 {
@@ -205,7 +251,7 @@ final class RegexMatcher {
       return at > start || run.least == 0 ? at : nil
     }
     var count: Int32 = 0
-    while count < run.most, let next = step(text, at, run.first, tables) {
+    while count < run.most, let next = step(text, at, run.first) {
       at = next
       count &+= 1
     }
@@ -213,10 +259,10 @@ final class RegexMatcher {
   }
 
   /// Behind the fewest code points that a run must take.
-  private func leastEnd(_ text: Bytes, _ start: Int, _ run: RegexProgram.Instruction, _ tables: Bytes) -> Int? {
+  private func leastEnd(_ text: Bytes, _ start: Int, _ run: RegexProgram.Instruction) -> Int? {
     var at = start
     for _ in 0..<run.least {
-      guard let next = step(text, at, run.first, tables) else { return nil }
+      guard let next = step(text, at, run.first) else { return nil }
       at = next
     }
     return at
@@ -241,8 +287,8 @@ final class RegexMatcher {
   }
 
   private func takeGroups(of child: RegexMatcher) {
-    for slot in 2..<max(2, slots.count) where child.slots[slot] >= 0 {
-      if !stack.isEmpty { stack.append(Entry(job: .slot, pc: Int32(slot), a: slots[slot], b: 0)) }
+    for slot in 2..<max(2, slotCount) where child.slots[slot] >= 0 {
+      if depth > 0 { push(Entry(job: .slot, pc: Int32(slot), a: slots[slot], b: 0)) }
       slots[slot] = child.slots[slot]
     }
   }

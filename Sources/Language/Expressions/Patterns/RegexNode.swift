@@ -2,7 +2,7 @@
 indirect enum RegexNode: Sendable {
   enum Greed: Sendable { case greedy, lazy, possessive }
 
-  enum Assertion: Sendable {
+  enum Assertion: UInt8, Sendable {
     /// `\A`, `^`
     case textStart
     /// `\z`

@@ -22,7 +22,7 @@ struct RegexProgram: Sendable {
     case match
   }
 
-  struct Instruction: Sendable {
+  struct Instruction: Sendable, BitwiseCopyable {
     var operation: Operation
     var first: Int32 = 0
     var second: Int32 = 0

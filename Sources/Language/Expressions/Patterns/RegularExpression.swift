@@ -1,3 +1,4 @@
+import MillraceColumns
 import MillraceTypes
 
 /// A compiled regular expression over UTF-8 bytes, with the syntax (`RegexParser`) and preferences of `java.util.regex`.
@@ -7,6 +8,8 @@ final class RegularExpression {
   let groupCount: Int
   private let prefilter: RegexPrefilter
   private let matcher: RegexMatcher
+  /// 256 bytes: see `RegexPrefilter.firstBytes`.
+  private let starts: Buffer?
 
   /// - Throws: `invalid-sql` or `not-supported` with the pattern and what is wrong with it.
   init(_ pattern: String) throws(MillraceError) {
@@ -18,6 +21,7 @@ final class RegularExpression {
     groupCount = groups
     prefilter = RegexPrefilter(node)
     matcher = RegexMatcher(program)
+    starts = prefilter.firstBytes.map { Buffer($0) }
   }
 
   private static func parse(_ pattern: String) throws(MillraceError) -> (RegexNode, Int) {
@@ -71,14 +75,16 @@ final class RegularExpression {
   }
 
   private func search(_ text: Bytes, _ starts: ClosedRange<Int>) -> Bool {
-    var at = starts.lowerBound
-    while at <= starts.upperBound {
-      if at == text.count {
-        return prefilter.firstBytes == nil && matcher.attempt(text, at: at)
+    guard let table = self.starts?.pointer(UInt8.self) else {
+      for at in starts where at == text.count || !UTF8Slices.isContinuation(text[at]) {
+        if matcher.attempt(text, at: at) { return true }
       }
-      let byte = text[at]
-      let isPossible = prefilter.firstBytes.map { $0[Int(byte)] != 0 } ?? !UTF8Slices.isContinuation(byte)
-      if isPossible && matcher.attempt(text, at: at) { return true }
+      return false
+    }
+    var at = starts.lowerBound
+    let end = min(starts.upperBound, text.count &- 1)
+    while at <= end {
+      if table[Int(text[at])] != 0 && matcher.attempt(text, at: at) { return true }
       at &+= 1
     }
     return false

@@ -2,11 +2,13 @@ import MillraceColumns
 import MillraceTypes
 
 extension FunctionRegistry {
-  static let aggregateAliases: [String: AggregateFunction] = ["STDDEV": .stddevSamp, "VARIANCE": .varSamp]
+  static let aggregateAliases: [String: AggregateFunction] = [
+    "STDDEV": .stddevSamp, "VARIANCE": .varSamp, "BOOL_AND": .min, "EVERY": .min, "BOOL_OR": .max,
+  ]
 
   static func aggregate(_ name: String) -> AggregateFunction? {
     let upper = name.uppercased()
-    return aggregateAliases[upper] ?? AggregateFunction(rawValue: upper)
+    return aggregateAliases[upper] ?? (upper == "USER" ? nil : AggregateFunction(rawValue: upper))
   }
 
   /// The typed call of an aggregate function. `COUNT` without arguments is `COUNT(*)`.
@@ -16,21 +18,34 @@ extension FunctionRegistry {
   /// variances DOUBLE (Flink narrows them to the argument's type). All but the counts are null over no rows.
   ///
   /// - Throws: `invalid-sql` for an unknown name, a filter that is not BOOLEAN, or unaccepted arguments.
+  ///
+  /// - Parameters:
+  ///   - ignoresNulls: for ARRAY_AGG.
+  ///   - absentOnNull: for JSON_OBJECTAGG and JSON_ARRAYAGG; nil is each one's default.
   public func resolveAggregate(
-    _ name: String, _ arguments: [Expression], distinct: Bool = false, filter: Expression? = nil
+    _ name: String, _ arguments: [Expression], distinct: Bool = false, filter: Expression? = nil, ignoresNulls: Bool = false,
+    absentOnNull: Bool? = nil
   ) throws(MillraceError) -> AggregateCall {
     guard var function = Self.aggregate(name) else {
-      let names = AggregateFunction.allCases.map(\.rawValue)
+      if user.aggregates[name.uppercased()] != nil {
+        let condition = try Self.condition(filter, name.uppercased())
+        if let call = try resolveUserAggregate(name, arguments, filter: condition, distinct: distinct) { return call }
+      }
+      let names = AggregateFunction.allCases.filter { $0 != .user }.map(\.rawValue)
       throw MillraceError(
         .invalidSQL, "no aggregate function is named \(name)",
         hint: nearestName(to: name, among: names).map { "did you mean \($0)?" } ?? "there are \(names.joined(separator: ", "))")
     }
-    var typedFilter: Expression?
-    if let filter {
-      guard let condition = filter.coerced(to: .boolean) else {
-        throw MillraceError(.invalidSQL, "FILTER (WHERE ...) of \(function.rawValue) must be BOOLEAN, not \(filter.type)")
+    let typedFilter = try Self.condition(filter, function.rawValue)
+    if Self.keepsRows(function) {
+      let (operands, type) = try Self.kept(function, arguments, distinct, ignoresNulls, absentOnNull)
+      return AggregateCall(function, operands, filter: typedFilter, isDistinct: distinct, type: type, isNullable: true)
+    }
+    if ["BOOL_AND", "EVERY", "BOOL_OR"].contains(name.uppercased()) {
+      guard arguments.count == 1, let condition = arguments[0].coerced(to: .boolean) else {
+        throw Self.refused(name.uppercased(), arguments, "\(name.uppercased())(BOOLEAN)")
       }
-      typedFilter = condition
+      return AggregateCall(function, [condition], filter: typedFilter, type: .boolean, isNullable: true)
     }
     if function == .count && arguments.isEmpty { function = .countStar }
     if function == .countStar {
@@ -76,12 +91,22 @@ extension FunctionRegistry {
       guard argument.type != .null else { throw Self.refused(function.rawValue, arguments, "\(function.rawValue)(value)") }
       type = argument.type
       isDistinct = false
+    case .listAgg, .arrayAgg, .collect, .jsonObjectAgg, .jsonArrayAgg, .mode, .percentile, .approxQuantile, .approxTopK, .user:
+      throw Self.refused(function.rawValue, arguments, "other arguments")
     }
     return AggregateCall(
       function, [argument], filter: typedFilter, isDistinct: isDistinct, type: type, isNullable: isNullable)
   }
 
-  private static func refused(_ name: String, _ arguments: [Expression], _ accepted: String) -> MillraceError {
+  private static func condition(_ filter: Expression?, _ name: String) throws(MillraceError) -> Expression? {
+    guard let filter else { return nil }
+    guard let condition = filter.coerced(to: .boolean) else {
+      throw MillraceError(.invalidSQL, "FILTER (WHERE ...) of \(name) must be BOOLEAN, not \(filter.type)")
+    }
+    return condition
+  }
+
+  static func refused(_ name: String, _ arguments: [Expression], _ accepted: String) -> MillraceError {
     let given = arguments.map(\.type.description).joined(separator: ", ")
     return MillraceError(.invalidSQL, "\(name) does not accept (\(given)); accepted: \(accepted)")
   }

@@ -12,12 +12,18 @@ import MillraceTypes
 public struct FunctionRegistry: Sendable {
   public static let builtIn = FunctionRegistry()
   private let functions: [String: ScalarFunction]
+  var user = UserFunctions()
+  let zoneFiles: ZoneFiles?
+  /// The session's time zone as a literal; nil is UTC.
+  var localZone: Expression?
 
-  public init() {
+  /// - Parameter zoneFiles: the time zone database; without it only UTC and fixed offsets are known.
+  public init(zoneFiles: ZoneFiles? = nil) {
+    self.zoneFiles = zoneFiles
     var functions: [String: ScalarFunction] = [:]
     let families = [
       ArithmeticFunctions.all, ComparisonFunctions.all, ConditionalFunctions.all, MathFunctions.all, TextFunctions.all,
-      TimeFunctions.all, CollectionFunctions.all,
+      TimeFunctions.all, CollectionFunctions.all, ArrayFunctions.all, MapFunctions.all, EncodingFunctions.all, JSONFunctions.all,
     ]
     for family in families { for function in family { functions[function.name] = function } }
     self.functions = functions
@@ -42,17 +48,17 @@ public struct FunctionRegistry: Sendable {
         && !["AND", "OR", "NOT", "IN", "BETWEEN", "ITEM", "LIKE"].contains(name)
     }
     let aggregates = AggregateFunction.allCases.filter { $0 != .countStar }.map(\.rawValue) + Array(Self.aggregateAliases.keys)
-    return (scalars + aggregates).sorted()
+    return (scalars + aggregates + user.names).sorted()
   }
 
   /// Whether a name is a scalar function or operator.
   public func isScalar(_ name: String) -> Bool {
     let name = Self.canonical(name)
-    return functions[name] != nil || Self.nondeterministic.contains(name)
+    return functions[name] != nil || Self.nondeterministic.contains(name) || user.scalars[name] != nil
   }
 
   /// Whether a name is an aggregate function.
-  public func isAggregate(_ name: String) -> Bool { Self.aggregate(name) != nil }
+  public func isAggregate(_ name: String) -> Bool { Self.aggregate(name) != nil || user.aggregates[name.uppercased()] != nil }
 
   private static func canonical(_ name: String) -> String {
     let upper = name.uppercased()
@@ -72,11 +78,12 @@ public struct FunctionRegistry: Sendable {
   public func resolve(_ name: String, _ arguments: [Expression]) throws(MillraceError) -> Expression {
     let canonical = Self.canonical(name)
     if Self.nondeterministic.contains(canonical) { throw Self.dependsOnClock(name.uppercased()) }
+    if let call = try resolveUser(canonical, arguments) { return call }
     guard let function = functions[canonical] else {
       let nearest = nearestName(to: name, among: functionNames).map { "did you mean \($0)?" }
       throw MillraceError(.invalidSQL, "no function is named \(name)", hint: nearest)
     }
-    if let call = try function.resolve(arguments) { return call }
+    if let call = try function.resolve(arguments) { return localised(try converted(call)) }
     let given = arguments.map(\.type.description).joined(separator: ", ")
     throw MillraceError(
       .invalidSQL, "\(name.uppercased()) does not accept (\(given)); accepted: \(function.forms.joined(separator: "; "))",
@@ -103,7 +110,7 @@ public struct FunctionRegistry: Sendable {
       if operand.type.isTimestamp && type.isNumeric { hint = "use EXTRACT(EPOCH FROM x) for seconds since 1970" }
       throw MillraceError(.invalidSQL, "\(operand.type) cannot be cast to \(type)", hint: hint)
     }
-    return operand.cast(to: type, isTry: isTry)
+    return localised(operand.cast(to: type, isTry: isTry))
   }
 
   /// The cast of a value into a column of a sink, or the coercion of a union's branch: as `cast`, but only where Flink casts
@@ -115,7 +122,7 @@ public struct FunctionRegistry: Sendable {
       throw MillraceError(
         .invalidSQL, "a value of type \(operand.type) does not fit a column of type \(type)", hint: "write CAST(... AS \(type))")
     }
-    return operand.cast(to: type)
+    return localised(operand.cast(to: type))
   }
 
   /// The fields of rows go by position, whatever their names.
@@ -154,7 +161,7 @@ public struct FunctionRegistry: Sendable {
       operands.append(condition)
       operands.append(branch.value.cast(to: type))
     }
-    return .conditional(operands, otherwise: (otherwise ?? .null(.null)).cast(to: type))
+    return localised(.conditional(operands, otherwise: (otherwise ?? .null(.null)).cast(to: type)))
   }
 
   /// A field of a row by name.

@@ -71,6 +71,8 @@ public struct OrderedOver: Sendable, Hashable {
     public var frame: Frame
     public var type: DataType
     public var isNullable: Bool
+    /// For `AggregateFunction.user`.
+    public var user: UserAggregateReference?
     public init(
       function: Function, arguments: [Expression] = [], filter: Expression? = nil, frame: Frame, type: DataType, isNullable: Bool
     ) {
@@ -85,7 +87,9 @@ public struct OrderedOver: Sendable, Hashable {
     /// The aggregate, where it is one.
     public var aggregate: AggregateCall? {
       guard case .aggregate(let function, let isDistinct) = function else { return nil }
-      return AggregateCall(function, arguments, filter: filter, isDistinct: isDistinct, type: type, isNullable: isNullable)
+      var call = AggregateCall(function, arguments, filter: filter, isDistinct: isDistinct, type: type, isNullable: isNullable)
+      call.user = user
+      return call
     }
 
     /// No row after the current one and its peers counts.

@@ -10,8 +10,9 @@ extension Expression {
     case .column, .literal, .field: return operands
     case .cast(let operand, _): return operands + (operand.type == .text || type == .text ? 8 : 1)
     case .caseWhen: return operands + 1
+    case .user: return operands + 64
     case .call(let name, _):
-      if name.hasPrefix("REGEXP") || name == "MD5" || name == "SHA256" { return operands + 64 }
+      if name.hasPrefix("REGEXP") || name == "MD5" || name.hasPrefix("SHA") || name.hasPrefix("JSON_") { return operands + 64 }
       if name == "LIKE" || name == "DATE_FORMAT" || name == "TO_TIMESTAMP" || name == "TO_DATE" { return operands + 16 }
       return operands + (type == .text ? 8 : 1)
     }

@@ -95,9 +95,37 @@ package struct SQLCall: Sendable, Hashable {
   package var ignoresNulls: Bool?
   /// Written without parentheses, as CURRENT_TIMESTAMP is.
   package var isNiladic = false
+  /// Of a JSON function.
+  package var json: SQLJSONClauses? {
+    get { if case .some(let clauses) = jsonBox { clauses } else { nil } }
+    set { jsonBox = newValue.map { .some($0) } ?? .none }
+  }
+  /// On the heap, so that the parser's frames stay small.
+  private indirect enum JSONBox: Sendable, Hashable {
+    case none
+    case some(SQLJSONClauses)
+  }
+  private var jsonBox = JSONBox.none
 
   package init(_ name: Identifier, _ arguments: [SQLExpression]) {
     self.name = name
     self.arguments = arguments
   }
+}
+
+/// What the JSON functions say behind their arguments.
+package struct SQLJSONClauses: Sendable, Hashable {
+  package indirect enum Behaviour: Sendable, Hashable {
+    /// NULL, ERROR, TRUE, FALSE, UNKNOWN, EMPTY ARRAY, EMPTY OBJECT
+    case word(String)
+    /// DEFAULT x
+    case otherwise(SQLExpression)
+  }
+  package var returning: SQLTypeName?
+  package var onEmpty: Behaviour?
+  package var onError: Behaviour?
+  /// WITHOUT, CONDITIONAL or UNCONDITIONAL
+  package var wrapper = "WITHOUT"
+  /// ABSENT ON NULL (true) or NULL ON NULL (false).
+  package var absentOnNull: Bool?
 }

@@ -9,16 +9,12 @@ extension Binder {
     "TUMBLE", "HOP", "SESSION", "TUMBLE_START", "TUMBLE_END", "TUMBLE_ROWTIME", "TUMBLE_PROCTIME", "HOP_START", "HOP_END", "HOP_ROWTIME",
     "HOP_PROCTIME", "SESSION_START", "SESSION_END", "SESSION_ROWTIME", "SESSION_PROCTIME",
   ]
-  private static let otherAggregates: Set<String> = [
-    "COLLECT", "LISTAGG", "ARRAY_AGG", "JSON_OBJECTAGG", "JSON_ARRAYAGG", "PERCENTILE",
-  ]
 
   /// A function call: scalar, aggregate, or aggregate with OVER.
   mutating func bindFunction(_ call: SQLCall, at span: SourceSpan, _ scope: inout ExpressionScope) throws(BindStop) -> Expression {
     let name = call.name.text.uppercased()
     if let function = Rank.Function(rawValue: name) { return try bindRanking(function, call, at: span, &scope) }
     if Self.placeFunctions.contains(name) { return try bindPlaceFunction(call, name, at: span, &scope) }
-    if Self.otherAggregates.contains(name) { throw unsupported(name, at: span) }
     if Self.windowFunctions.contains(name) { return try bindWindowProperty(call, at: span, &scope) }
     if Self.groupings.contains(name) { return try bindGrouping(call, name, at: span, &scope) }
     if registry.isAggregate(name) { return try bindAggregate(call, name, at: span, &scope) }
@@ -29,6 +25,7 @@ extension Binder {
     if call.filter != nil { throw fail("\(name) is no aggregate, so it takes no FILTER", at: call.name.span) }
     if call.isDistinct { throw fail("\(name) is no aggregate, so it takes no DISTINCT", at: call.name.span) }
     if call.isStar { throw fail("\(name) does not accept *", at: span, hint: "only COUNT(*) does") }
+    if let clauses = call.json { return try bindJSON(call, clauses, at: span, &scope) }
     // Arguments are bound even for an unknown name: they may hold errors of their own.
     let arguments = try bindAll(call.arguments, &scope)
     return try resolve(call.name.text, arguments, at: registry.isScalar(name) ? span : call.name.span)
@@ -37,7 +34,7 @@ extension Binder {
   private mutating func bindAggregate(
     _ call: SQLCall, _ name: String, at span: SourceSpan, _ scope: inout ExpressionScope
   ) throws(BindStop) -> Expression {
-    if call.ignoresNulls == false { throw unsupported("RESPECT NULLS", at: span) }
+    if call.ignoresNulls == false, name != "ARRAY_AGG" { throw unsupported("RESPECT NULLS", at: span) }
     if call.isStar, name != "COUNT" { throw fail("\(name) does not accept *", at: span, hint: "only COUNT(*) does") }
     if !call.isStar, call.arguments.isEmpty, name == "COUNT" { throw fail("COUNT needs an argument", at: span, hint: "write COUNT(*)") }
     switch (scope.allowed, call.over) {
@@ -97,7 +94,9 @@ extension Binder {
       throw unsupported("an aggregate over columns of the query around only", at: span)
     }
     return try typed(at: span) { (registry) throws(MillraceError) in
-      try registry.resolveAggregate(name, arguments, distinct: call.isDistinct, filter: filter)
+      try registry.resolveAggregate(
+        name, arguments, distinct: call.isDistinct, filter: filter, ignoresNulls: call.ignoresNulls ?? false,
+        absentOnNull: call.json?.absentOnNull)
     }
   }
 
@@ -105,6 +104,9 @@ extension Binder {
     _ call: SQLCall, _ name: String, _ window: SQLFeatureWindow, _ place: SourceSpan, at span: SourceSpan, _ scope: inout ExpressionScope
   ) throws(BindStop) -> Expression {
     let bound = try bindArguments(call, name, at: span, &scope)
+    if !bound.function.canSlide {
+      throw unsupported("\(name) in a feature view", at: span, hint: "use it with GROUP BY, over TUMBLE or HOP for instance")
+    }
     let frame: WindowedAggregate.Frame
     switch window {
     case .unbounded: frame = .unbounded

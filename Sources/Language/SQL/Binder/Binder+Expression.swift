@@ -52,8 +52,7 @@ extension Binder {
       return try bindCall(negated ? "IS NOT DISTINCT FROM" : "IS DISTINCT FROM", [l, r], at: e.span, &scope)
     case .inList(let x, let list, let negated): return try bindNegatable("IN", [x] + list, negated, at: e.span, &scope)
     case .like(let x, let pattern, let escape, let negated, let similar):
-      if similar { throw unsupported("SIMILAR TO", at: e.span, hint: "use LIKE or REGEXP(text, pattern)") }
-      return try bindNegatable("LIKE", [x, pattern] + (escape.map { [$0] } ?? []), negated, at: e.span, &scope)
+      return try bindNegatable(similar ? "SIMILAR TO" : "LIKE", [x, pattern] + (escape.map { [$0] } ?? []), negated, at: e.span, &scope)
     case .trim(let side, let characters, let x):
       let name = side == .both ? "TRIM" : side == .leading ? "LTRIM" : "RTRIM"
       return try bindCall(name, [x] + (characters.map { [$0] } ?? []), at: e.span, &scope)

@@ -45,6 +45,12 @@ extension Binder {
       // Nothing is to the left of it that it could name.
       _ = isLateral
       return try aliased(try bind(query), table.alias, implied: nil)
+    case .function(let call, _) where registry.rowsFunction(ofTableFunction: call.name.text) != nil:
+      let rows = withoutTableFunction(table)
+      guard case .unnest = rows.kind else {
+        throw unsupported("tables and named arguments of \(call.name.text)", at: call.span, hint: "give it values in order")
+      }
+      return try bind(rows)
     case .function(let call, let isLateral):
       if isLateral { throw unsupported("LATERAL table functions", at: table.span) }
       return try aliased(try bindTableFunction(call), table.alias, implied: nil)
@@ -130,7 +136,8 @@ extension Binder {
     }
     var left: BoundRelation?
     do throws(BindStop) { left = try bind(node) } catch {}
-    for (right, kind, condition, span) in spine.reversed() {
+    for (written, kind, condition, span) in spine.reversed() {
+      let right = withoutTableFunction(written)
       switch right.kind {
       case .asOf(let name, let instant):
         guard let events = left else { throw BindStop() }

@@ -15,13 +15,14 @@ extension Binder {
     defer { scope.allowed = outer }
     let keys = try bindAll(window.partitionBy, &scope)
     let sortKeys = try bindSortKeys(window, &scope)
-    if let column = eventTimeColumn(sortKeys, scope), isTrailing(window.frame) {
+    if call.function.canSlide, let column = eventTimeColumn(sortKeys, scope), isTrailing(window.frame) {
       let frame = try bindFrame(window.frame, sortKeys[0].expression.type)
       return BoundOver(partitionKeys: keys, kind: .timed(Over.Call(call: call, frame: frame), timeColumn: column))
     }
-    let ordered = OrderedOver.Call(
+    var ordered = OrderedOver.Call(
       function: .aggregate(call.function, isDistinct: call.isDistinct), arguments: call.arguments, filter: call.filter,
       frame: try orderedFrame(window.frame, sortKeys), type: call.type, isNullable: call.isNullable)
+    ordered.user = call.user
     return BoundOver(partitionKeys: keys, kind: .ordered(ordered, sortKeys))
   }
 

@@ -15,7 +15,7 @@ struct Binder {
   static let heightLimit = 200
 
   let source: SQLSource
-  let registry: FunctionRegistry
+  var registry: FunctionRegistry
   var catalog: Catalog
   var diagnostics: [SQLDiagnostic] = []
   /// Names whose definition had errors.
@@ -110,8 +110,12 @@ struct Binder {
     case .createFeatureView(let view): return try createFeatureView(view)
     case .drop(let drop): return try self.drop(drop)
     case .set(nil): return .showOptions
-    case .set(let option?): return .set(key: option.key.text, value: option.value.text)
-    case .reset(let key): return .reset(key: key?.text)
+    case .set(let option?):
+      if option.key.text == Self.timeZoneKey { try setTimeZone(option.value.text, at: statement.span) }
+      return .set(key: option.key.text, value: option.value.text)
+    case .reset(let key):
+      if key == nil || key?.text == Self.timeZoneKey { try setTimeZone("UTC", at: statement.span) }
+      return .reset(key: key?.text)
     case .describe(let name): return try describe(name)
     case .show(let kind): return .show(names(of: kind))
     case .showCreate(let kind, let name): return .showText(try definitionText(kind, name))
@@ -126,6 +130,13 @@ struct Binder {
       }
     case .invalid: throw BindStop()
     }
+  }
+
+  private static let timeZoneKey = "table.local-time-zone"
+
+  /// The session's time zone counts from its SET on, so it is taken while binding.
+  private mutating func setTimeZone(_ name: String, at span: SourceSpan) throws(BindStop) {
+    do throws(MillraceError) { try registry.setTimeZone(name) } catch { throw fail(error, at: span) }
   }
 
   private mutating func job(_ statement: SQLStatement) throws(BindStop) -> BoundStatement.Kind {

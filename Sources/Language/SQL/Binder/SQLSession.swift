@@ -1,16 +1,17 @@
+public import MillraceExpressions
 public import MillracePlan
 
-import MillraceExpressions
 import MillraceTypes
 
 /// The front door of SQL: text in, checked statements and logical plans out. Keeps the catalog from one text to the next.
 public struct SQLSession: Sendable {
   public private(set) var catalog: Catalog
-  private let registry: FunctionRegistry
+  /// Functions that scripts may call, and the session's time zone.
+  public var registry: FunctionRegistry
 
-  public init(catalog: Catalog = Catalog()) {
+  public init(catalog: Catalog = Catalog(), registry: FunctionRegistry = .builtIn) {
     self.catalog = catalog
-    registry = .builtIn
+    self.registry = registry
   }
 
   /// Parses and checks a script; statements take effect on the catalog in order.
@@ -27,6 +28,7 @@ public struct SQLSession: Sendable {
       throw SQLFailure(diagnostics: diagnostics, source: source)
     }
     catalog = binder.catalog
+    registry = binder.registry
     return statements
   }
 

@@ -29,7 +29,6 @@ extension Parser {
     } while take(.comma)
     try parseNullTreatment(into: &call)
     if at(.order) { throw unsupported("ORDER BY inside a function call") }
-    if token.kind == .word, !isAtStatementEnd, text(token).uppercased() == "RETURNING" { throw unsupported("RETURNING in JSON functions") }
   }
 
   private mutating func parseNullTreatment(into call: inout SQLCall) throws(ParseStop) {
@@ -40,7 +39,7 @@ extension Parser {
     }
   }
 
-  private mutating func parseCallSuffixes(into call: inout SQLCall, _ tallest: inout Int32) throws(ParseStop) {
+  mutating func parseCallSuffixes(into call: inout SQLCall, _ tallest: inout Int32) throws(ParseStop) {
     if at(.filter), peek().symbol == .leftParenthesis {
       advance()
       let opening = token

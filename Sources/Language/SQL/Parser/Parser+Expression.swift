@@ -59,8 +59,22 @@ extension Parser {
       case .between, .in, .like, .similar: return .range
       default: return nil
       }
-    default: return nil
+    default: return isAtOverlaps ? .range : nil
     }
+  }
+
+  private var isAtOverlaps: Bool { token.kind == .word && peek().symbol == .leftParenthesis && text(token).uppercased() == "OVERLAPS" }
+
+  /// `(a, b) OVERLAPS (c, d)`
+  private mutating func parseOverlaps(_ left: SQLExpression, _ start: Int) throws(ParseStop) -> SQLExpression {
+    let name = identifier(token)
+    advance()
+    let right = try parseExpression(atLeast: .additive)
+    guard case .row(let first) = left.kind, case .row(let second) = right.kind, first.count == 2, second.count == 2 else {
+      throw unexpected("two pairs around OVERLAPS, as in (a, b) OVERLAPS (c, d)")
+    }
+    return node(
+      .call(SQLCall(name, first + second)), from: start, height: try height(above: left.height, right.height, at: start))
   }
 
   private mutating func parseInfix(_ precedence: Precedence, _ left: SQLExpression, _ start: Int) throws(ParseStop) -> SQLExpression {
@@ -127,7 +141,7 @@ extension Parser {
     case .true: test = .true
     case .false: test = .false
     case .unknown: test = .unknown
-    case .json: throw unsupported("IS JSON")
+    case .json: return try parseJSONTest(value, negated: negated, start)
     default: throw unexpected("NULL, TRUE, FALSE, UNKNOWN or DISTINCT FROM after IS", among: [.null, .true, .false, .unknown, .distinct])
     }
     advance()
@@ -136,6 +150,7 @@ extension Parser {
 
   /// [NOT] BETWEEN, IN, LIKE, SIMILAR TO.
   private mutating func parseRange(_ value: SQLExpression, _ start: Int) throws(ParseStop) -> SQLExpression {
+    if isAtOverlaps { return try parseOverlaps(value, start) }
     let negated = take(.not)
     let keyword = token.keyword
     advance()
@@ -227,6 +242,7 @@ extension Parser {
     if let special = try parseSpecialForm() { return special }
     // LEFT and RIGHT are functions when a parenthesis follows; elsewhere they are joins.
     let isCallable = isAtName || at(.left) || at(.right)
+    if isAtJSONCall { return try parseJSONCall() }
     if isCallable, peek().symbol == .leftParenthesis { return try parseCall() }
     if isAtName {
       if let niladic = parseNiladic() { return niladic }

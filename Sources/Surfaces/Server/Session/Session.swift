@@ -2,6 +2,7 @@ import Foundation
 import MillraceColumns
 import MillraceConnectors
 import MillraceEnvironment
+import MillraceExpressions
 import MillracePlan
 import MillracePlanner
 import MillraceRuntime
@@ -14,7 +15,7 @@ public final class Session {
   private var options: SessionOptions
   private let cancellation: CancellationFlag
   private let connectors: ConnectorRegistry
-  private var sql = SQLSession()
+  private var sql: SQLSession
   private var settings: [String: String] = [:]
   /// What the settings start from, and return to with RESET.
   private let initial: JobConfiguration
@@ -35,6 +36,26 @@ public final class Session {
     initial = options.job
     self.cancellation = cancellation
     self.connectors = connectors
+    sql = SQLSession(registry: FunctionRegistry(zoneFiles: Self.zoneFiles(environment)))
+  }
+
+  // MARK: Functions
+
+  /// Makes a function written in Swift callable by its name in what is compiled from now on.
+  ///
+  /// - Throws: `invalid-input` when the name is taken or is none.
+  public func register(function: any UserScalarFunction) throws(MillraceError) { try sql.registry.register(function) }
+  public func register(function: any UserAggregateFunction) throws(MillraceError) { try sql.registry.register(function) }
+  public func register(function: any UserTableFunction) throws(MillraceError) { try sql.registry.register(function) }
+
+  /// The system's time zone database; the variable TZDIR names another folder.
+  private static func zoneFiles(_ environment: Environment) -> ZoneFiles {
+    let folder = environment.variables["TZDIR"] ?? "/usr/share/zoneinfo"
+    return { name throws(MillraceError) in
+      let path = FilePath.join(folder, name)
+      guard let info = try environment.files.info(path), info.kind == .file, info.byteCount < 1 << 20 else { return nil }
+      return try environment.files.readAll(path)
+    }
   }
 
   // MARK: Running
@@ -227,8 +248,8 @@ public final class Session {
     case "pipeline.max-parallelism":
       guard let number = Int(value), number >= 1, number <= 32768 else { throw invalid("a whole number from 1 to 32768") }
       options.job.maxParallelism = number
-    case "table.local-time-zone":
-      guard value == "UTC" else { throw MillraceError.notSupported("session time zone '\(value)'", hint: "use 'UTC'") }
+    // The binder takes it, and for a setting from outside a text the session.
+    case "table.local-time-zone": try sql.registry.setTimeZone(value)
     case "pipeline.name", "sql-client.execution.result-mode": break
     default:
       let known = [
