@@ -93,13 +93,15 @@ import Testing
     try refuses("of an earlier run", Self.copy, [])
     try refuses("another plan", Self.copy.replacingOccurrences(of: "a > 5", with: "a > 6"))
 
-    let state = program.folder.appending(path: "chk/\(checkpoint)/state")
+    // The end of a job has no operator state: all of it is in the manifest.
+    #expect(program.names("chk/\(checkpoint)") == ["manifest"])
+    let state = program.folder.appending(path: "chk/\(checkpoint)/manifest")
     let bytes = try Data(contentsOf: state)
-    for position in [0, bytes.count / 2, bytes.count - 1] {
+    for (position, words) in [(0, "not a checkpoint manifest"), (bytes.count / 2, "damaged"), (bytes.count - 1, "damaged")] {
       var damaged = bytes
       damaged[position] ^= 0x10
       try damaged.write(to: state)
-      try refuses("damaged")
+      try refuses(words)
     }
     try bytes.dropLast(3).write(to: state)
     try refuses("damaged")

@@ -10,6 +10,15 @@ public enum BatchCodec {
 
   public static func encode(_ batch: Batch) -> [UInt8] {
     var writer = ByteWriter()
+    encode(batch, into: &writer)
+    return writer.bytes
+  }
+
+  /// Appends a batch as one block of its encoding.
+  public static func write(_ batch: Batch, into writer: inout ByteWriter) { writer.writeBlock { encode(batch, into: &$0) } }
+
+  private static func encode(_ batch: Batch, into writer: inout ByteWriter) {
+    let start = writer.bytes.count
     writer.write(UInt64(0))
     writer.write(version)
     writer.write(count: batch.rowCount)
@@ -20,16 +29,14 @@ public enum BatchCodec {
     for column in batch.columns { write(column, into: &writer) }
     for column in hidden.compactMap({ $0 }) { write(column, into: &writer) }
     if let late = batch.late { write(late, batch.rowCount, into: &writer) }
-    var bytes = writer.bytes
-    withUnsafeBytes(of: checksum(bytes).littleEndian) { sum in for (i, byte) in sum.enumerated() { bytes[i] = byte } }
-    return bytes
+    writer.replace(at: start, with: checksum(writer.bytes, from: start))
   }
 
-  /// Of everything behind the checksum itself.
-  private static func checksum(_ bytes: [UInt8]) -> UInt64 {
+  /// Of everything behind the checksum itself, which begins at `start`.
+  private static func checksum(_ bytes: [UInt8], from start: Int = 0) -> UInt64 {
     bytes.withUnsafeBufferPointer { buffer in
-      guard let base = buffer.baseAddress, buffer.count > checksumBytes else { return 0 }
-      return KeyEncoder.hash(base + checksumBytes, count: buffer.count - checksumBytes)
+      guard let base = buffer.baseAddress, buffer.count > start + checksumBytes else { return 0 }
+      return KeyEncoder.hash(base + start + checksumBytes, count: buffer.count - start - checksumBytes)
     }
   }
 
@@ -91,8 +98,9 @@ public enum BatchCodec {
 
   private static func writeOffsets(_ from: UnsafePointer<Int32>, _ count: Int, into writer: inout ByteWriter) {
     let first = from[0]
-    let offsets = (0...count).map { from[$0] &- first }
-    offsets.withUnsafeBytes { writer.write(block: $0) }
+    writer.write(blockOf: (count + 1) * 4) { raw in
+      for i in 0...count { raw.storeBytes(of: from[i] &- first, toByteOffset: i &* 4, as: Int32.self) }
+    }
   }
 
   private static func readHidden(

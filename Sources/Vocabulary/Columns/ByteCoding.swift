@@ -4,6 +4,8 @@ import MillraceTypes
 public struct ByteWriter {
   public private(set) var bytes: [UInt8] = []
   public init() {}
+  /// Goes on behind these bytes.
+  public init(_ bytes: [UInt8]) { self.bytes = bytes }
 
   public mutating func write<T: BitwiseCopyable>(raw value: T) { withUnsafeBytes(of: value) { bytes.append(contentsOf: $0) } }
   public mutating func write(_ value: UInt8) { bytes.append(value) }
@@ -18,6 +20,27 @@ public struct ByteWriter {
     bytes.append(contentsOf: block)
   }
   public mutating func write(block: [UInt8]) { block.withUnsafeBytes { write(block: $0) } }
+  /// A length and that many bytes, which `fill` puts there: all of them.
+  public mutating func write(blockOf byteCount: Int, _ fill: (UnsafeMutableRawPointer) -> Void) {
+    write(count: byteCount)
+    guard byteCount > 0 else { return }
+    let start = bytes.count
+    bytes.append(contentsOf: repeatElement(0, count: byteCount))
+    bytes.withUnsafeMutableBytes { if let base = $0.baseAddress { fill(base + start) } }
+  }
+  /// A block whose bytes are what `body` writes.
+  public mutating func writeBlock(_ body: (inout ByteWriter) -> Void) {
+    let start = bytes.count
+    write(count: 0)
+    body(&self)
+    replace(at: start, with: UInt64(bytes.count - start - 8))
+  }
+  /// Makes room for this many bytes more.
+  public mutating func reserve(_ byteCount: Int) { bytes.reserveCapacity(bytes.count + byteCount) }
+  /// Writes over eight bytes that are there.
+  mutating func replace(at offset: Int, with value: UInt64) {
+    withUnsafeBytes(of: value.littleEndian) { new in for (i, byte) in new.enumerated() { bytes[offset + i] = byte } }
+  }
   public mutating func write(_ text: String) {
     var text = text
     text.withUTF8 { write(block: UnsafeRawBufferPointer($0)) }

@@ -195,7 +195,7 @@ import Testing
       emitted += output.batches.reduce(0) { $0 + $1.rowCount }
       var snapshot = OperatorSnapshot()
       try subject.snapshot(into: &snapshot)
-      sizes.append(snapshot.keyGroups.values.reduce(0) { $0 + $1.count })
+      sizes.append(try snapshot.encoded().values.reduce(0) { $0 + $1.count })
     }
     #expect(sizes[59] < sizes[5] * 2)
     #expect(emitted > 1400)

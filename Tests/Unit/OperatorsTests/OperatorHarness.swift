@@ -14,7 +14,8 @@ struct TestRow: Sendable {
   var weight: Int64 = 1
 }
 
-/// Feeds rows to an operator in seeded batches with watermarks in between, snapshotting and restoring on the way.
+/// Feeds rows to an operator in seeded batches with watermarks in between, snapshotting and restoring on the way: a whole state, then
+/// increments over it where the operator makes them.
 struct OperatorHarness {
   var schemas: [Schema]
   /// Rows may come this much after a later one.
@@ -61,15 +62,19 @@ struct OperatorHarness {
         }
       }
     }
+    var layers: [[Int: [UInt8]]] = []
     func maybeRestore() throws {
       calls += 1
       guard restoreEvery > 0, calls % restoreEvery == 0 else { return }
-      var snapshot = OperatorSnapshot()
+      var snapshot = OperatorSnapshot(allowsIncrement: !layers.isEmpty)
       try subject.snapshot(into: &snapshot)
+      #expect(!snapshot.isIncrement || snapshot.allowsIncrement)
+      layers = (snapshot.isIncrement ? layers : []) + [try snapshot.encoded()]
+      guard Int.random(in: 0..<3, using: &random) == 0 else { return }
       subject = try make()
-      for keyGroup in snapshot.keyGroups.keys.sorted() {
-        try subject.restore(keyGroup: keyGroup, bytes: snapshot.keyGroups[keyGroup] ?? [])
-      }
+      for layer in layers { for keyGroup in layer.keys.sorted() { try subject.restore(keyGroup: keyGroup, bytes: layer[keyGroup] ?? []) } }
+      try subject.finishRestore()
+      layers = []
     }
     while at < rows.count {
       try maybeRestore()

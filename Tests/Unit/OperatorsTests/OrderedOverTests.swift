@@ -248,7 +248,7 @@ import Testing
       _ = try subject.advance(to: (step + 1) * 1_000_000, into: &output)
       var snapshot = OperatorSnapshot()
       try subject.snapshot(into: &snapshot)
-      last = snapshot.keyGroups.values.reduce(0) { $0 + $1.count }
+      last = try snapshot.encoded().values.reduce(0) { $0 + $1.count }
     }
     #expect(last < 20_000)
   }

@@ -40,7 +40,7 @@ import Testing
     try subject.snapshot(into: &snapshot)
     let next = ProcessingTimeOperator(column: 1, schema: Self.schema, context: OperatorContext(partition: 2, parallelism: 3))
     for keyGroup in KeyGroup.range(partition: 2, parallelism: 3, maxParallelism: 128) {
-      if let bytes = snapshot.keyGroups[keyGroup] { try next.restore(keyGroup: keyGroup, bytes: bytes) }
+      if let bytes = try snapshot.encoded()[keyGroup] { try next.restore(keyGroup: keyGroup, bytes: bytes) }
     }
     #expect(next.tick(8_000_000) == nil)
     var output = OperatorOutput()

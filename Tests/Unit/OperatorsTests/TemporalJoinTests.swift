@@ -127,7 +127,7 @@ import Testing
       _ = try subject.advance(to: (step + 1) * 1000, into: &output)
       var snapshot = OperatorSnapshot()
       try subject.snapshot(into: &snapshot)
-      sizes.append(snapshot.keyGroups.values.reduce(0) { $0 + $1.count })
+      sizes.append(try snapshot.encoded().values.reduce(0) { $0 + $1.count })
     }
     #expect(sizes[29] <= sizes[1])
   }

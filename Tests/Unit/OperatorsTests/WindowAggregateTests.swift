@@ -185,7 +185,7 @@ import Testing
       _ = try subject.advance(to: step * 10_000, into: &output)
       var snapshot = OperatorSnapshot()
       try subject.snapshot(into: &snapshot)
-      sizes.append(snapshot.keyGroups.values.reduce(0) { $0 + $1.count })
+      sizes.append(try snapshot.encoded().values.reduce(0) { $0 + $1.count })
     }
     #expect(sizes[49] < sizes[3] * 2)
   }

@@ -14,7 +14,7 @@ import MillraceTypes
 ///
 /// Rows are kept for ever, except where a condition of the join bounds them by the other side's event time (`Join.expiry`). Null keys match nothing.
 public final class StreamJoinOperator: Operator {
-  private static let version: UInt8 = 1
+  private static let version: UInt8 = 2
   /// Candidate pairs looked at together.
   static let pairsAtOnce = 65_536
 
@@ -32,8 +32,11 @@ public final class StreamJoinOperator: Operator {
   let isUpdating: Bool
   private let buffer: TotalOrderBuffer
   private var watermark = EventTime.beginning
-  /// Rows of a snapshot that are not in the sides yet, per port, with their weights.
-  private var restored: [[(rows: Batch, weights: [Int64])]] = [[], []]
+  /// Rows of a snapshot that are not in the sides yet, per port, in the order of its layers.
+  private var restored: [[Batch]] = [[], []]
+  /// Those of the newest layer that wait for the watermark, by port and key group.
+  private var restoredWaiting: [[Int: [Batch]]] = [[:], [:]]
+  private var waitingKeyGroups = [WaitingKeyGroups(), WaitingKeyGroups()]
 
   public init(_ join: Join, context: OperatorContext) throws(MillraceError) {
     self.join = join
@@ -55,7 +58,6 @@ public final class StreamJoinOperator: Operator {
 
   public func process(_ batch: Batch, port: Int, into output: inout OperatorOutput) throws(MillraceError) {
     guard batch.rowCount > 0 else { return }
-    try placeRestored()
     if isOrdered { return try buffer.push(batch, port: port) }
     if isDirect {
       try joinDirectly(batch, port, into: &output)
@@ -69,7 +71,6 @@ public final class StreamJoinOperator: Operator {
   }
 
   public func advance(to watermark: EventTime, into output: inout OperatorOutput) throws(MillraceError) -> EventTime {
-    try placeRestored()
     self.watermark = watermark
     if isOrdered, let released = buffer.release(before: watermark) {
       try takeInstants(released, isOrdered: true, into: &output)
@@ -159,29 +160,37 @@ public final class StreamJoinOperator: Operator {
 
   // MARK: snapshots
 
-  /// Per key group and port: rows with their weights, then the rows that wait for the watermark.
+  /// Per key group and port: rows with their weights, then the rows that wait for the watermark. An increment has the rows that came
+  /// and those whose weight changed.
   public func snapshot(into snapshot: inout OperatorSnapshot) throws(MillraceError) {
-    try placeRestored()
-    var writers: [Int: ByteWriter] = [:]
+    try finishRestore()
+    let (context, pairs, isWeighted) = (context, pairs, !isDirect)
+    let isIncrement = snapshot.allowsIncrement && sides.allSatisfy(\.canTellChanges)
+    snapshot.isIncrement = isIncrement
+    var ports: [(held: FrozenRows, waiting: FrozenRows.Split, told: Set<Int>)] = []
     for port in 0...1 {
-      let live = sides[port].liveRows(watermark: watermark, isWeighted: !isDirect)
-      let rows = sides[port].store.gather(live)
-      let waiting = buffer.pending(port: port)
-      let liveGroups = rows.rowsByKeyGroup(try pairs.keys(rows, isLeft: port == 0), maxParallelism: context.maxParallelism)
-      let waitingGroups = waiting.rowsByKeyGroup(
-        try pairs.keys(waiting, isLeft: port == 0), maxParallelism: context.maxParallelism)
-      for keyGroup in 0..<context.maxParallelism where !liveGroups[keyGroup].isEmpty || !waitingGroups[keyGroup].isEmpty {
-        var writer = writers[keyGroup] ?? ByteWriter()
-        if writer.bytes.isEmpty { writer.write(Self.version) }
-        writer.write(UInt8(port))
-        writer.write(block: BatchCodec.encode(rows.take(rows: liveGroups[keyGroup])))
-        writer.write(count: liveGroups[keyGroup].count)
-        for row in liveGroups[keyGroup] { writer.write(isDirect ? 1 : sides[port].weight(live[Int(row)])) }
-        writer.write(block: BatchCodec.encode(waiting.take(rows: waitingGroups[keyGroup])))
-        writers[keyGroup] = writer
+      let keys = { (batch: Batch) throws(MillraceError) -> [Column] in try pairs.keys(batch, isLeft: port == 0) }
+      snapshot.liveCount += sides[port].liveCount(isWeighted: isWeighted)
+      let (held, written) = try sides[port].freeze(
+        isIncrement: isIncrement, watermark: watermark, isWeighted: isWeighted, maxParallelism: context.maxParallelism, keys: keys)
+      snapshot.writtenCount += written
+      let waiting = try FrozenRows([buffer.pending(port: port)], maxParallelism: context.maxParallelism, keys: keys).split()
+      ports.append((held, waiting, waitingKeyGroups[port].next(waiting.keyGroups, isIncrement: isIncrement)))
+    }
+    let frozen = ports
+    snapshot.encodeLater { emit throws(MillraceError) in
+      let held = frozen.map { $0.held.split() }
+      for keyGroup in 0..<context.maxParallelism {
+        var writer = ByteWriter()
+        writer.write(Self.version)
+        for port in 0...1 where held[port].hasRows(keyGroup) || frozen[port].told.contains(keyGroup) {
+          writer.write(UInt8(port))
+          held[port].write(keyGroup, into: &writer)
+          frozen[port].waiting.write(keyGroup, into: &writer)
+        }
+        if writer.bytes.count > 1 { try emit(keyGroup, writer.bytes) }
       }
     }
-    for (keyGroup, writer) in writers { snapshot.keyGroups[keyGroup] = writer.bytes }
   }
 
   public func restore(keyGroup: Int, bytes: [UInt8]) throws(MillraceError) {
@@ -190,24 +199,29 @@ public final class StreamJoinOperator: Operator {
     while !reader.isAtEnd {
       let port = Int(try reader.readUInt8())
       guard port <= 1 else { throw MillraceError(.checkpointInvalid, "the state of a join is damaged") }
-      let rows = try BatchCodec.decode(try reader.readBlock(), schema: sides[port].schema)
-      let count = try reader.readCount(unit: 8)
-      guard count == rows.rowCount else { throw MillraceError(.checkpointInvalid, "the state of a join is damaged") }
-      var weights: [Int64] = []
-      for _ in 0..<count { weights.append(try reader.readInt64()) }
-      if count > 0 { restored[port].append((rows, weights)) }
-      try buffer.push(try BatchCodec.decode(try reader.readBlock(), schema: sides[port].schema), port: port)
+      restored[port] += try FrozenRows.read(&reader, schema: sides[port].schema)
+      restoredWaiting[port][keyGroup] = try FrozenRows.read(&reader, schema: sides[port].schema)
     }
   }
 
-  private func placeRestored() throws(MillraceError) {
+  public func finishRestore() throws(MillraceError) {
+    for port in 0...1 {
+      for keyGroup in restoredWaiting[port].keys.sorted() {
+        for batch in restoredWaiting[port][keyGroup] ?? [] { try buffer.push(batch, port: port) }
+      }
+      restoredWaiting[port] = [:]
+    }
     guard !restored[0].isEmpty || !restored[1].isEmpty else { return }
     for port in 0...1 {
-      for (rows, weights) in restored[port] {
+      for batch in restored[port] {
+        var rows = batch
+        rows.weights = nil
+        let weights = batch.weights?.pointer(Int64.self)
         let ids = pairs.ids(try pairs.keys(rows, isLeft: port == 0), rowCount: rows.rowCount, in: index, insert: true)
         for side in sides { side.growKeys(to: index.idBound) }
         let numbers = try sides[port].numbers(of: rows, ids: ids)
-        for (number, weight) in zip(numbers, weights) { sides[port].setWeight(number, weight) }
+        for (row, number) in numbers.enumerated() { sides[port].setWeight(number, weights?[row] ?? 1) }
+        withExtendedLifetime(batch) {}
       }
       restored[port] = []
     }

@@ -29,6 +29,8 @@ final class StreamJoinSide {
   /// Rows left by the last compaction.
   private var compactedCount = 0
   private var deadCount = 0
+  /// What the last snapshot told of the rows.
+  private var told = ToldRows()
 
   init(_ input: LogicalPlan, isUpdating: Bool, expiry: [Join.Expiry]) throws(MillraceError) {
     schema = input.schema
@@ -220,5 +222,26 @@ final class StreamJoinSide {
     chain(ids, from: 0)
     compactedCount = live.count
     deadCount = 0
+    told.compacted(keeping: live)
   }
+
+  // MARK: snapshots
+
+  /// An increment can say all that has changed since the last snapshot.
+  var canTellChanges: Bool { told.canTellChanges }
+
+  /// The rows of a snapshot with their weights; rows taken as they come have none.
+  ///
+  /// - Parameter isIncrement: only rows that came, or whose weight changed, since the last one.
+  func freeze(
+    isIncrement: Bool, watermark: EventTime, isWeighted: Bool, maxParallelism: Int, keys: (Batch) throws(MillraceError) -> [Column]
+  ) throws(MillraceError) -> (rows: FrozenRows, writtenCount: Int) {
+    let weights = isWeighted ? UnsafePointer(self.weights.base) : nil
+    let numbers = isIncrement ? told.changes(store.count, weights) : liveRows(watermark: watermark, isWeighted: isWeighted)
+    told.tell(store.count, weights)
+    return (try FrozenRows(store, numbers, weights: weights, maxParallelism: maxParallelism, keys: keys), numbers.count)
+  }
+
+  /// Rows that count for something.
+  func liveCount(isWeighted: Bool) -> Int { isWeighted ? store.count - deadCount : store.count }
 }

@@ -3,8 +3,9 @@ import MillraceTypes
 
 /// One step of a stage: a synchronous state machine without I/O, owned by the one thread that drives its stage.
 ///
-/// The call sequence it sees: `restore` (at most once per owned key group, before anything else), then any mix of `process` and
-/// `advance`, with `snapshot` between any two calls. `advance(to: .end)` is the last call: input is over on every port.
+/// The call sequence it sees: `restore` (per owned key group once with a whole state, then once per increment that follows it in the
+/// order they were made; before anything else), `finishRestore` if there was any, then any mix of `process` and `advance`, with
+/// `snapshot` between any two calls. `advance(to: .end)` is the last call: input is over on every port.
 /// It never reads a clock, a file or a socket, and nothing of its output may depend on how rows were cut into batches.
 public protocol Operator: AnyObject {
   /// Takes rows of one input port. Rows arrive in any order but never below the last watermark of `advance`.
@@ -13,11 +14,14 @@ public protocol Operator: AnyObject {
   /// Event time is complete below `watermark` on every port. Returns the watermark of the output.
   func advance(to watermark: EventTime, into output: inout OperatorOutput) throws(MillraceError) -> EventTime
 
-  /// Writes the state of every key group that has any.
+  /// Writes the state of every key group that has any or, where the snapshot allows it, what has changed since the last one.
   func snapshot(into snapshot: inout OperatorSnapshot) throws(MillraceError)
 
-  /// Loads the state of one key group that this instance owns.
+  /// Loads the state of one key group that this instance owns, or an increment to it.
   func restore(keyGroup: Int, bytes: [UInt8]) throws(MillraceError)
+
+  /// All of a checkpoint has been loaded.
+  func finishRestore() throws(MillraceError)
 
   /// Calls to the outside that the operator wants made. Asked for after every other call, and once after the last `restore`.
   func takeLookupCalls() -> [LookupCall]
@@ -43,6 +47,7 @@ extension Operator {
   public var hasRoom: Bool { true }
   public func advance(to watermark: EventTime, into output: inout OperatorOutput) throws(MillraceError) -> EventTime { watermark }
   public func snapshot(into snapshot: inout OperatorSnapshot) throws(MillraceError) {}
+  public func finishRestore() throws(MillraceError) {}
   public func restore(keyGroup: Int, bytes: [UInt8]) throws(MillraceError) {
     throw MillraceError(.checkpointInvalid, "the checkpoint holds state for an operator that keeps none")
   }
@@ -56,12 +61,6 @@ public struct OperatorOutput {
   public mutating func emit(_ batch: Batch) { if batch.rowCount > 0 { batches.append(batch) } }
 }
 
-/// The state of an operator by key group. Operators without keys use key group 0 of a single partition.
-public struct OperatorSnapshot {
-  public var keyGroups: [Int: [UInt8]] = [:]
-  public init() {}
-}
-
 /// What an operator instance is told when it is made.
 public struct OperatorContext: Sendable {
   public var partition: Int
@@ -73,6 +72,11 @@ public struct OperatorContext: Sendable {
   public var needsOrder = true
   /// Microseconds since 1970, for PROCTIME() alone: nothing else of an operator may depend on when it runs. nil refuses it.
   public var clock: (@Sendable () -> Int64)?
+
+  /// The first key group of this instance: what holds for the whole instance goes with it, as it exists whether or not it has keys.
+  public var firstKeyGroup: Int {
+    KeyGroup.range(partition: partition, parallelism: parallelism, maxParallelism: maxParallelism).lowerBound
+  }
 
   public init(
     partition: Int = 0, parallelism: Int = 1, maxParallelism: Int = KeyGroup.defaultMaxParallelism, batchRows: Int = 4096,

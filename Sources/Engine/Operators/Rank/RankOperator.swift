@@ -12,7 +12,7 @@ import MillraceTypes
 ///
 /// Over an input that only inserts, ROW_NUMBER up to n keeps n rows per partition; otherwise every row is kept.
 public final class RankOperator: Operator {
-  private static let version: UInt8 = 1
+  private static let version: UInt8 = 2
   private static let rankOfResults: [UInt8] = [128, 255]
 
   private let rank: Rank
@@ -286,44 +286,85 @@ public final class RankOperator: Operator {
     }
     lists.renumber(ids) { newNumber.base[Int($0)] }
     rows.compact(keeping: live)
+    snapshotMark = live.firstIndex { Int($0) >= snapshotMark } ?? live.count
     deadCount = 0
     if retracts { index.remove(ids.filter { lists.count($0) == 0 }) }
   }
 
   // MARK: snapshots
 
+  /// Rows from this number on came after the last snapshot.
+  private var snapshotMark = 0
+  private var waitingKeyGroups = WaitingKeyGroups()
+  private var restoredWaiting: [Int: [Batch]] = [:]
+
   /// Per key group: a flag, the rows of its partitions with how often each stands there, the rows that wait for the watermark.
+  ///
+  /// Over an input that only inserts a list holds the first of all rows that ever came: an increment is the rows that came since the
+  /// last snapshot and are still held.
   public func snapshot(into snapshot: inout OperatorSnapshot) throws(MillraceError) {
-    var held: [Int: [Int32]] = [:]
-    for (keyGroup, ids) in index.idsByKeyGroup() { held[keyGroup] = ids.flatMap { lists.rows($0) } }
-    let waiting = buffer.pending(port: 0)
-    let waitingGroups = waiting.rowsByKeyGroup(try keys.evaluate(waiting), maxParallelism: context.maxParallelism)
-    let first = KeyGroup.range(
-      partition: context.partition, parallelism: context.parallelism, maxParallelism: context.maxParallelism
-    ).lowerBound
-    for keyGroup in 0..<context.maxParallelism {
-      let rows = held[keyGroup] ?? []
-      guard keyGroup == first || !rows.isEmpty || !waitingGroups[keyGroup].isEmpty else { continue }
-      var writer = ByteWriter()
-      writer.write(Self.version)
-      writer.write(UInt8(isFinished ? 1 : 0))
-      writer.write(block: BatchCodec.encode(self.rows.store.gather(rows)))
-      writer.write(block: BatchCodec.encode(waiting.take(rows: waitingGroups[keyGroup])))
-      snapshot.keyGroups[keyGroup] = writer.bytes
+    snapshot.isIncrement = snapshot.allowsIncrement && !retracts
+    let (numbers, liveCount) = heldRows(from: snapshot.isIncrement ? snapshotMark : 0)
+    (snapshot.liveCount, snapshot.writtenCount) = (liveCount, numbers.count)
+    snapshotMark = rows.count
+    let (keys, context, isFinished) = (keys, context, isFinished)
+    let evaluate = { (batch: Batch) throws(MillraceError) -> [Column] in try keys.evaluate(batch) }
+    let held = try FrozenRows(rows.store, numbers, maxParallelism: context.maxParallelism, keys: evaluate)
+    let waiting = try FrozenRows([buffer.pending(port: 0)], maxParallelism: context.maxParallelism, keys: evaluate).split()
+    let told = waitingKeyGroups.next(waiting.keyGroups, isIncrement: snapshot.isIncrement)
+    snapshot.encodeLater { emit throws(MillraceError) in
+      let held = held.split()
+      for keyGroup in 0..<context.maxParallelism {
+        guard keyGroup == context.firstKeyGroup || held.hasRows(keyGroup) || told.contains(keyGroup) else { continue }
+        var writer = ByteWriter()
+        writer.write(Self.version)
+        writer.write(UInt8(isFinished ? 1 : 0))
+        held.write(keyGroup, into: &writer)
+        waiting.write(keyGroup, into: &writer)
+        try emit(keyGroup, writer.bytes)
+      }
     }
+  }
+
+  /// Numbers of held rows from `first` on, ascending, each as often as it stands in a list; and how many there are of all numbers.
+  private func heldRows(from first: Int) -> (numbers: [Int32], liveCount: Int) {
+    var live = 0
+    let copies = DenseArray<Int32>(fill: 0, capacity: rows.count - first)
+    for id in 0..<Int32(truncatingIfNeeded: index.idBound) {
+      let count = lists.count(id)
+      live += count
+      for at in 0..<count {
+        let row = Int(lists.row(id, at))
+        if row >= first { copies.base[row &- first] &+= 1 }
+      }
+    }
+    var numbers: [Int32] = []
+    for row in 0..<(rows.count - first) {
+      for _ in 0..<copies.base[row] { numbers.append(Int32(truncatingIfNeeded: first + row)) }
+    }
+    return (numbers, live)
   }
 
   public func restore(keyGroup: Int, bytes: [UInt8]) throws(MillraceError) {
     var reader = ByteReader(bytes)
     try reader.expect(version: Self.version, of: "a ranking")
     if try reader.readUInt8() != 0 { isFinished = true }
-    let held = try BatchCodec.decode(try reader.readBlock(), schema: rank.input.schema)
-    if held.rowCount > 0 {
+    for held in try FrozenRows.read(&reader, schema: rank.input.schema) {
       let ids = try ids(held)
       let encoded = try rows.sortKeys(held)
       let numbers = rows.numbers(of: held, encoded)
-      for (number, id) in zip(numbers, ids) { _ = lists.insert(number, id, at: position(number, id)) }
+      for (number, id) in zip(numbers, ids) {
+        let position = position(number, id)
+        if position >= lists.limit || lists.insert(number, id, at: position) >= 0 { deadCount += 1 }
+      }
     }
-    try buffer.push(try BatchCodec.decode(try reader.readBlock(), schema: rank.input.schema), port: 0)
+    restoredWaiting[keyGroup] = try FrozenRows.read(&reader, schema: rank.input.schema)
+  }
+
+  public func finishRestore() throws(MillraceError) {
+    for keyGroup in restoredWaiting.keys.sorted() {
+      for batch in restoredWaiting[keyGroup] ?? [] { try buffer.push(batch, port: 0) }
+    }
+    restoredWaiting = [:]
   }
 }

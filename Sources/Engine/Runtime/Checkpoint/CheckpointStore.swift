@@ -1,121 +1,142 @@
 import MillraceColumns
 import MillraceEnvironment
+import MillraceOperators
 import MillraceTypes
 
 /// Checkpoints in a folder: `chk-<id>/state` and, once that is durable, `chk-<id>/manifest`. A checkpoint without a manifest never
 /// happened.
-public struct CheckpointStore: Sendable {
-  let files: any FileStore
+///
+/// A manifest may refer to the state files of earlier checkpoints, whose folders then stay, without a manifest of their own, for as
+/// long as a checkpoint that is kept needs them. Used by one thread at a time.
+final class CheckpointStore {
+  private let files: any FileStore
   let directory: String
-  let retained: Int
+  private let retained: Int
+  /// Per operator and partition what has been written so far; empty after a restore, so that the first state is whole.
+  private var layers: [String: [Int: [CheckpointManifest.Layer]]] = [:]
+  /// Per complete checkpoint the checkpoints whose files it needs.
+  private var references: [Int64: Set<Int64>] = [:]
 
-  public init(files: any FileStore, directory: String, retained: Int) {
+  init(files: any FileStore, directory: String, retained: Int) {
     self.files = files
     self.directory = directory
     self.retained = retained
   }
 
-  private func folder(_ id: Int64) -> String {
+  static func folderName(_ id: Int64) -> String {
     let digits = String(id)
-    return FilePath.join(directory, "chk-" + String(repeating: "0", count: max(0, 8 - digits.count)) + digits)
+    return "chk-" + String(repeating: "0", count: max(0, 8 - digits.count)) + digits
   }
 
-  /// Writes a checkpoint; when this returns it survives a crash. Then drops the ones that are no longer kept.
-  ///
-  /// - Returns: the bytes of its state.
+  private func folder(_ id: Int64) -> String { FilePath.join(directory, Self.folderName(id)) }
+
+  /// What a checkpoint cost.
+  struct Saved {
+    /// State that it consists of, and what of it was written this time.
+    var stateBytes: Int64
+    var writtenBytes: Int64
+  }
+
+  /// Encodes and writes a checkpoint; when this returns it survives a crash. Then drops what is no longer needed.
   @discardableResult
-  public func save(_ data: CheckpointData) throws(MillraceError) -> Int64 {
+  func save(_ data: CheckpointData, kind: CheckpointKind, identity: CheckpointIdentity) throws(MillraceError) -> Saved {
     let folder = folder(data.id)
-    try files.makeFolder(folder)
-    let state = data.encoded()
-    try files.writeDurably(state, to: FilePath.join(folder, "state"))
-    let manifest = CheckpointManifest(id: data.id, byteCount: state.count, checksum: CheckpointManifest.checksum(state))
-    try files.writeDurably(manifest.encoded(), to: FilePath.join(folder, "manifest"))
+    let saved = try Self.write(data, kind: kind, identity: identity, over: &layers, files, folder: folder)
     try files.syncFolder(directory)
-    let all = try completeIDs()
-    for old in all.dropLast(max(1, retained)) { try remove(old) }
-    return Int64(state.count)
+    references[data.id] = saved.manifest.references
+    try prune()
+    return Saved(stateBytes: saved.manifest.stateBytes, writtenBytes: saved.writtenBytes)
+  }
+
+  /// Writes a checkpoint that stands on its own into a folder of its own.
+  static func write(
+    whole data: CheckpointData, identity: CheckpointIdentity, _ files: any FileStore, folder: String
+  ) throws(MillraceError) {
+    var layers: [String: [Int: [CheckpointManifest.Layer]]] = [:]
+    _ = try write(data, kind: .whole, identity: identity, over: &layers, files, folder: folder)
+    try files.syncFolder(FilePath.folder(of: folder))
+  }
+
+  private static func write(
+    _ data: CheckpointData, kind: CheckpointKind, identity: CheckpointIdentity,
+    over layers: inout [String: [Int: [CheckpointManifest.Layer]]], _ files: any FileStore, folder: String
+  ) throws(MillraceError) -> (manifest: CheckpointManifest, writtenBytes: Int64) {
+    try files.makeFolder(folder)
+    var manifest = CheckpointManifest(id: data.id, identity: identity, isEnd: kind == .end)
+    (manifest.sources, manifest.sinks, manifest.lateRows) = (data.sources, data.sinks, data.lateRows)
+    var written: Int64 = 0
+    if !data.operators.isEmpty {
+      var file = try StateFileWriter(files, folder: folder)
+      do throws(MillraceError) {
+        for id in data.operators.keys.sorted() {
+          for (partition, state) in (data.operators[id] ?? [:]).sorted(by: { $0.key < $1.key }) {
+            var layer = CheckpointManifest.Layer(checkpoint: data.id, blocks: [])
+            try state.forEachKeyGroup { keyGroup, bytes throws(MillraceError) in
+              layer.blocks.append(try file.add(keyGroup: keyGroup, bytes))
+            }
+            written += layer.byteCount
+            layers[id, default: [:]][partition] = (state.isIncrement ? layers[id]?[partition] ?? [] : []) + [layer]
+          }
+        }
+        try file.finish()
+      } catch {
+        file.abandon()
+        throw error
+      }
+    }
+    // An operator without state is not worth a word.
+    if kind != .end { manifest.operators = layers.filter { $0.value.values.contains { $0.contains { !$0.blocks.isEmpty } } } }
+    try files.writeDurably(manifest.encoded(), to: FilePath.join(folder, "manifest"))
+    return (manifest, written)
+  }
+
+  /// Ids of the folders of checkpoints and of what is left of them, ascending, and whether they have a manifest.
+  private func folders() throws(MillraceError) -> [(id: Int64, isComplete: Bool)] {
+    guard try files.info(directory) != nil else { return [] }
+    var found: [(id: Int64, isComplete: Bool)] = []
+    for name in try files.list(directory) where name.hasPrefix("chk-") {
+      guard let id = Int64(name.dropFirst(4)), Self.folderName(id) == name else { continue }
+      found.append((id, try files.info(FilePath.join(folder(id), "manifest")) != nil))
+    }
+    return found.sorted { $0.id < $1.id }
   }
 
   /// Ids of the checkpoints that have a manifest, ascending.
-  public func completeIDs() throws(MillraceError) -> [Int64] {
-    guard try files.info(directory) != nil else { return [] }
-    var ids: [Int64] = []
-    for name in try files.list(directory) where name.hasPrefix("chk-") {
-      guard let id = Int64(name.dropFirst(4)) else { continue }
-      if try files.info(FilePath.join(self.folder(id), "manifest")) != nil { ids.append(id) }
-    }
-    return ids.sorted()
-  }
+  func completeIDs() throws(MillraceError) -> [Int64] { try folders().filter(\.isComplete).map(\.id) }
 
   /// The newest complete checkpoint; nil when there is none.
-  public func latest() throws(MillraceError) -> CheckpointData? {
+  func latest() throws(MillraceError) -> StoredCheckpoint? {
     guard let id = try completeIDs().last else { return nil }
-    return try Self.load(files, path: folder(id))
+    return try StoredCheckpoint(files, path: folder(id))
   }
 
-  /// Reads a checkpoint's folder.
-  ///
-  /// - Throws: `.checkpointInvalid` when it is damaged; what it says is then of no use, an older one may be.
-  public static func load(_ files: any FileStore, path: String) throws(MillraceError) -> CheckpointData {
-    let manifestPath = FilePath.join(path, "manifest")
-    guard try files.info(manifestPath) != nil else {
-      throw MillraceError(
-        .checkpointInvalid, "there is no complete checkpoint here", subject: path,
-        hint: "name a chk-... folder that has a manifest, or the folder given to --checkpoint-dir")
+  private func prune() throws(MillraceError) {
+    let all = try folders()
+    let kept = all.filter(\.isComplete).suffix(max(1, retained)).map(\.id)
+    guard let newest = kept.last else { return }
+    var needed = Set(kept)
+    for id in kept {
+      if references[id] == nil { references[id] = try? readReferences(id) }
+      // What a checkpoint that cannot be read would need is not known: nothing that may belong to it goes.
+      guard let used = references[id] else { return }
+      needed.formUnion(used)
     }
-    let manifest = try CheckpointManifest(decoding: try files.readAll(manifestPath), path: manifestPath)
-    let state = try files.readAll(FilePath.join(path, "state"))
-    guard state.count == manifest.byteCount, CheckpointManifest.checksum(state) == manifest.checksum else {
-      throw MillraceError(
-        .checkpointInvalid, "the state file does not match its manifest: it was damaged after it was written", subject: path,
-        hint: "restore an older checkpoint with --restore-from <folder>, or start anew with another --checkpoint-dir")
+    for (id, isComplete) in all where id < newest && !kept.contains(id) {
+      // The manifest first: a half-removed checkpoint must not look complete.
+      if isComplete { try files.remove(FilePath.join(folder(id), "manifest")) }
+      references[id] = nil
+      if !needed.contains(id) { try remove(id) }
     }
-    return try CheckpointData(decoding: state)
+  }
+
+  private func readReferences(_ id: Int64) throws(MillraceError) -> Set<Int64> {
+    let path = FilePath.join(folder(id), "manifest")
+    return try CheckpointManifest(decoding: try files.readAll(path), path: path).references
   }
 
   private func remove(_ id: Int64) throws(MillraceError) {
     let folder = folder(id)
-    // The manifest first: a half-removed checkpoint must not look complete.
-    try files.remove(FilePath.join(folder, "manifest"))
     for name in try files.list(folder) { try files.remove(FilePath.join(folder, name)) }
     try files.remove(folder)
-  }
-}
-
-/// The small text that makes a checkpoint complete.
-struct CheckpointManifest: Equatable {
-  var id: Int64
-  var byteCount: Int
-  var checksum: UInt64
-
-  init(id: Int64, byteCount: Int, checksum: UInt64) {
-    self.id = id
-    self.byteCount = byteCount
-    self.checksum = checksum
-  }
-
-  static func checksum(_ bytes: [UInt8]) -> UInt64 {
-    bytes.withUnsafeBufferPointer { buffer in buffer.baseAddress.map { KeyEncoder.hash($0, count: buffer.count) } ?? 0 }
-  }
-
-  func encoded() -> [UInt8] {
-    Array("millrace checkpoint 1\nid \(id)\nbytes \(byteCount)\nchecksum \(String(checksum, radix: 16))\n".utf8)
-  }
-
-  init(decoding bytes: [UInt8], path: String) throws(MillraceError) {
-    let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n")
-    func value(_ index: Int, _ name: String) -> Substring? {
-      guard lines.count > index, lines[index].hasPrefix(name + " ") else { return nil }
-      return lines[index].dropFirst(name.count + 1)
-    }
-    guard lines.first == "millrace checkpoint 1", let id = value(1, "id").flatMap({ Int64($0) }),
-      let count = value(2, "bytes").flatMap({ Int($0) }), let checksum = value(3, "checksum").flatMap({ UInt64($0, radix: 16) })
-    else {
-      throw MillraceError(
-        .checkpointInvalid, "this is not a checkpoint manifest", subject: path,
-        hint: "restore an older checkpoint with --restore-from <folder>, or start anew with another --checkpoint-dir")
-    }
-    self.init(id: id, byteCount: count, checksum: checksum)
   }
 }

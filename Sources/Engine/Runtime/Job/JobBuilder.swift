@@ -63,7 +63,7 @@ public struct JobBuilder {
   }
 
   /// The checkpoint that the configuration asks for; nil for a fresh start.
-  func checkpointToRestore(_ store: CheckpointStore?) throws(MillraceError) -> CheckpointData? {
+  func checkpointToRestore(_ store: CheckpointStore?) throws(MillraceError) -> StoredCheckpoint? {
     switch configuration.restore {
     case .none: return nil
     case .latest:
@@ -72,20 +72,21 @@ public struct JobBuilder {
           .invalidOption, "there is no folder to restore from", subject: "--restore", hint: "give --checkpoint-dir as well")
       }
       return try store.latest()
-    case .path(let path): return try CheckpointStore.load(environment.files, path: path)
+    case .path(let path): return try StoredCheckpoint(environment.files, path: path)
     }
   }
 
-  func workers(restoring data: CheckpointData?) throws(MillraceError) -> [Worker] {
+  func workers(restoring data: StoredCheckpoint?) throws(MillraceError) -> [Worker] {
     if let data {
-      guard data.planFingerprint == identity.fingerprint else {
+      guard data.manifest.identity.fingerprint == identity.fingerprint else {
         throw MillraceError(
           .checkpointInvalid, "checkpoint \(data.id) belongs to another plan: tables, expressions or operators have changed since",
           hint: "run the job text that took it, or start anew with another --checkpoint-dir")
       }
-      guard data.maxParallelism == identity.maxParallelism else {
+      guard data.manifest.identity.maxParallelism == identity.maxParallelism else {
         throw MillraceError(
-          .checkpointInvalid, "checkpoint \(data.id) has \(data.maxParallelism) key groups, this job \(identity.maxParallelism)",
+          .checkpointInvalid,
+          "checkpoint \(data.id) has \(data.manifest.identity.maxParallelism) key groups, this job \(identity.maxParallelism)",
           hint: "max parallelism is fixed for the life of a job's state")
       }
     }
@@ -114,7 +115,7 @@ public struct JobBuilder {
   }
 
   private func instance(
-    _ stage: Int, _ partition: Int, _ queues: [[[ExchangeQueue?]]], _ data: CheckpointData?, _ lookups: [Int: LookupTable]
+    _ stage: Int, _ partition: Int, _ queues: [[[ExchangeQueue?]]], _ data: StoredCheckpoint?, _ lookups: [Int: LookupTable]
   ) throws(MillraceError) -> StageInstance {
     let clock = environment.clock
     var context = OperatorContext(
@@ -143,12 +144,7 @@ public struct JobBuilder {
       default:
         var process = try extensions(node, context)
         if process == nil { process = try OperatorFactory.make(node, plan: plan, context: context, emission: emission, lookups: lookups) }
-        if let groups = data?.operators[node.operatorID] {
-          let owned = KeyGroup.range(partition: partition, parallelism: context.parallelism, maxParallelism: context.maxParallelism)
-          for group in groups.keys.sorted() where state.isSingle ? partition == 0 : owned.contains(group) {
-            try process?.restore(keyGroup: group, bytes: groups[group] ?? [])
-          }
-        }
+        if let data, let process { try restore(process, node, isSingle: state.isSingle, partition, data) }
         state.process = process
         if case .called(let read, let settings, let name)? = lookups[id] {
           state.lookups = LookupService(settings: settings, table: name, clock: environment.clock, read: read)
@@ -189,6 +185,18 @@ public struct JobBuilder {
       context: context, lastBarrier: data?.id ?? 0)
   }
 
+  /// Loads the state of the key groups that the instance owns.
+  private func restore(
+    _ process: any Operator, _ node: PhysicalPlan.Node, isSingle: Bool, _ partition: Int, _ data: StoredCheckpoint
+  ) throws(MillraceError) {
+    let owned = KeyGroup.range(
+      partition: partition, parallelism: configuration.parallelism, maxParallelism: configuration.maxParallelism)
+    try data.restore(node.operatorID, where: { isSingle ? partition == 0 : owned.contains($0) }) { group, bytes throws(MillraceError) in
+      try process.restore(keyGroup: group, bytes: bytes)
+    }
+    try process.finishRestore()
+  }
+
   /// What joins look up, by node: once for all partitions.
   private func lookupTables() throws(MillraceError) -> [Int: LookupTable] {
     var tables: [Int: LookupTable] = [:]
@@ -205,13 +213,13 @@ public struct JobBuilder {
   }
 
   private func source(
-    _ node: PhysicalPlan.Node, _ scan: Scan, _ rank: [UInt8], _ partition: Int, _ data: CheckpointData?
+    _ node: PhysicalPlan.Node, _ scan: Scan, _ rank: [UInt8], _ partition: Int, _ data: StoredCheckpoint?
   ) throws(MillraceError) -> SourceDriver {
     var request = SourceRequest(scan, rank: rank, needsArrivalTimes: arrivalTimesMatter[node.id], environment: environment)
     request.needsOrder = needsOrder[node.id]
     let connector = try connectors.source(request)
     var splits: [SourceDriver.SplitState] = []
-    let saved = data?.sources[node.operatorID] ?? [:]
+    let saved = data?.manifest.sources[node.operatorID] ?? [:]
     for split in try connector.splits() where split.ordinal % configuration.parallelism == partition {
       splits.append(
         try SourceDriver.SplitState(split, saved: saved[split.id]) { position throws(MillraceError) in
@@ -230,16 +238,16 @@ public struct JobBuilder {
       lateRows = sink
     }
     let pace = configuration.mode == .streaming ? connector.rowsPerSecond : nil
-    let late = partition == 0 ? data?.lateRows[node.operatorID] ?? 0 : 0
+    let late = partition == 0 ? data?.manifest.lateRows[node.operatorID] ?? 0 : 0
     return SourceDriver(sourceID: node.operatorID, node: node.id, splits: splits, lateRowCount: late, lateRows: lateRows, pace: pace)
   }
 
   private func values(
-    _ node: PhysicalPlan.Node, _ relation: ValuesRelation, _ partition: Int, _ data: CheckpointData?
+    _ node: PhysicalPlan.Node, _ relation: ValuesRelation, _ partition: Int, _ data: StoredCheckpoint?
   ) throws(MillraceError) -> SourceDriver {
     var splits: [SourceDriver.SplitState] = []
     if partition == 0 {
-      let saved = data?.sources[node.operatorID]?["values"]
+      let saved = data?.manifest.sources[node.operatorID]?["values"]
       splits = [
         try SourceDriver.SplitState(SourceSplit(id: "values", ordinal: 0), saved: saved) { position throws(MillraceError) in
           try ValuesReader(relation, from: position)
@@ -250,7 +258,7 @@ public struct JobBuilder {
   }
 
   private func sink(
-    _ node: PhysicalPlan.Node, _ table: TableDefinition, _ partition: Int, _ data: CheckpointData?
+    _ node: PhysicalPlan.Node, _ table: TableDefinition, _ partition: Int, _ data: StoredCheckpoint?
   ) throws(MillraceError) -> any Sink {
     let sink = try connectors.sink(
       SinkRequest(
@@ -273,9 +281,9 @@ public struct JobBuilder {
 
   /// What a checkpoint promised for a sink: partition 0 answers for all, as the parallelism may have changed since. nil for a
   /// fresh start.
-  private func promised(_ data: CheckpointData?, _ id: String, _ partition: Int) -> [[UInt8]]? {
+  private func promised(_ data: StoredCheckpoint?, _ id: String, _ partition: Int) -> [[UInt8]]? {
     guard let data else { return nil }
-    guard partition == 0, let subtasks = data.sinks[id] else { return [] }
+    guard partition == 0, let subtasks = data.manifest.sinks[id] else { return [] }
     return subtasks.keys.sorted().compactMap { subtasks[$0] }
   }
 }

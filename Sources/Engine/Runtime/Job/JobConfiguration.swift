@@ -43,6 +43,9 @@ public struct JobResult: Sendable {
   /// durable.
   public var stateBytesMax: Int64 = 0
   public var checkpointMicrosMax: Int64 = 0
+  /// Of all of them: bytes of state written, and for how long stages stood still (per checkpoint the one that did longest).
+  public var checkpointBytesWritten: Int64 = 0
+  public var checkpointPauseMicros: Int64 = 0
   public var restoredFrom: Int64?
   public init() {}
 }

@@ -6,6 +6,7 @@ final class JobControl: Sendable {
   struct State {
     /// Newest checkpoint asked for.
     var requested: Int64
+    var requestedKind = CheckpointKind.regular
     /// Newest durable checkpoint: sinks may show what they prepared for it.
     var durable: Int64
     var isStopped = false

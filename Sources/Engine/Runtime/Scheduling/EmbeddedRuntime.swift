@@ -30,6 +30,14 @@ public struct EmbeddedRuntime {
     let restoredFrom = restored?.id
     try continueNumbers(&restored)
     let workers = try builder.workers(restoring: restored)
+    if let restored, restored.manifest.isEnd {
+      // The sinks have shown what the end had promised; nothing is left to do.
+      var result = JobResult()
+      result.restoredFrom = restoredFrom
+      result.lateRows = restored.manifest.lateRows.filter { $0.value > 0 }
+      for worker in workers { try worker.finish() }
+      return result
+    }
     let control = JobControl(lastCheckpoint: restored?.id ?? 0)
     for worker in workers { for stage in worker.stages { stage.startLookups { control.workerWakeUp.raise() } } }
     let threads = workers.map { worker in
@@ -58,7 +66,7 @@ public struct EmbeddedRuntime {
   }
 
   /// Checkpoints of two runs must not mix in one folder: the highest number always is the one to go on from.
-  private func continueNumbers(_ restored: inout CheckpointData?) throws(MillraceError) {
+  private func continueNumbers(_ restored: inout StoredCheckpoint?) throws(MillraceError) {
     guard let store, let newest = try store.completeIDs().last else { return }
     guard let found = restored else {
       throw MillraceError(
@@ -76,8 +84,6 @@ public struct EmbeddedRuntime {
     var lastTrigger = clock.monotonicMicros
     var lastProgress = lastTrigger
     var pending: PendingCheckpoint?
-    var isLast = false
-    var lateRows: [String: Int64] = [:]
     while true {
       let seen = control.coordinatorWakeUp.current
       let (failure, snapshots, finished, requested) = control.state.withLock { state in
@@ -90,17 +96,20 @@ public struct EmbeddedRuntime {
       for part in snapshots { pending?.add(part) }
       if let complete = pending, complete.isComplete {
         if let store {
-          result.stateBytesMax = max(result.stateBytesMax, try store.save(complete.data))
+          // Here, and not by the workers, what they froze is encoded: they go on meanwhile.
+          let saved = try store.save(complete.data, kind: complete.kind, identity: builder.identity)
+          result.stateBytesMax = max(result.stateBytesMax, saved.stateBytes)
+          result.checkpointBytesWritten += saved.writtenBytes
           result.checkpointMicrosMax = max(result.checkpointMicrosMax, clock.monotonicMicros - lastTrigger)
+          result.checkpointPauseMicros += complete.data.pauseMicros
         }
-        lateRows = complete.data.lateRows
         control.state.withLock { $0.durable = complete.data.id }
         control.workerWakeUp.raise()
         try waitForCommits(control, id: complete.data.id, partitions: partitions)
         result.checkpointsCompleted += 1
         pending = nil
-        if isLast {
-          result.lateRows = lateRows.filter { $0.value > 0 }
+        if complete.kind == .end {
+          result.lateRows = complete.data.lateRows.filter { $0.value > 0 }
           progress?(control.rowsRead.load(ordering: .relaxed))
           return
         }
@@ -108,11 +117,11 @@ public struct EmbeddedRuntime {
       let now = clock.monotonicMicros
       let isDue = interval.map { now - lastTrigger >= $0 * 1000 } ?? false
       if pending == nil, finished || isDue {
-        isLast = finished
         lastTrigger = now
         let id = requested + 1
-        pending = PendingCheckpoint(id: id, identity: builder.identity, stages: builder.graph.stages.count, partitions: partitions)
-        control.state.withLock { $0.requested = id }
+        let kind = finished ? CheckpointKind.end : .regular
+        pending = PendingCheckpoint(id: id, kind: kind, stages: builder.graph.stages.count, partitions: partitions)
+        control.state.withLock { ($0.requested, $0.requestedKind) = (id, kind) }
         control.workerWakeUp.raise()
       }
       if let progress, now - lastProgress > 100_000 {
@@ -186,7 +195,13 @@ private final class WorkerLoop: @unchecked Sendable {  // guard: `worker` is tou
         control.workerWakeUp.wait(after: seen, micros: min(waitMicros ?? 50_000, 50_000))
         continue
       }
-      if let part = try worker.perform(step, batchRows: builder.configuration.batchRows, plan: builder.identity) {
+      var pausedAt: Int64 = 0
+      let part = try worker.perform(step, batchRows: builder.configuration.batchRows) {
+        pausedAt = clock.monotonicMicros
+        return control.state.withLock(\.requestedKind)
+      }
+      if var part {
+        part.data.pauseMicros = clock.monotonicMicros - pausedAt
         control.state.withLock { $0.snapshots.append(part) }
         control.coordinatorWakeUp.raise()
       }

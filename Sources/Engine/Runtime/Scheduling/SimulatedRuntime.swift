@@ -41,30 +41,37 @@ public struct SimulatedRuntime {
   public func run() throws(MillraceError) -> JobResult {
     var random = SeededGenerator(seed: seed)
     var crashesLeft = faults.crashes
-    var stored: CheckpointData?
+    // As a real run would do it: each life writes files, the next one reads what was durable.
+    let disk = MemoryFileStore()
     var result = JobResult()
     var life = 0
     while true {
       let builder = builders[min(life, builders.count - 1)]
+      let store = CheckpointStore(files: disk, directory: "checkpoints", retained: 1 + life % 2)
       life += 1
+      let stored = try store.latest()
+      result.restoredFrom = stored?.id
       let workers = try builder.workers(restoring: stored)
+      if stored?.manifest.isEnd ?? false {
+        for worker in workers { try worker.finish() }
+        return result
+      }
       for worker in workers { try worker.start() }
       let crashAfter = crashesLeft > 0 ? Int(random.next() % 400) + 1 : Int.max
-      if try runOnce(builder, workers, &random, crashAfter: crashAfter, stored: &stored, result: &result) { return result }
+      if try runOnce(builder, workers, &random, crashAfter: crashAfter, store, lastID: stored?.id ?? 0, result: &result) { return result }
       crashesLeft -= 1
-      result.restoredFrom = stored?.id
+      disk.crash()
     }
   }
 
   /// One life of the process. Returns false when it crashed.
   private func runOnce(
-    _ builder: JobBuilder, _ workers: [Worker], _ random: inout SeededGenerator, crashAfter: Int, stored: inout CheckpointData?,
-    result: inout JobResult
+    _ builder: JobBuilder, _ workers: [Worker], _ random: inout SeededGenerator, crashAfter: Int, _ store: CheckpointStore,
+    lastID: Int64, result: inout JobResult
   ) throws(MillraceError) -> Bool {
-    var requested = stored?.id ?? 0
+    var requested = lastID
     var pending: PendingCheckpoint?
     var steps = 0
-    var isLast = false
     while true {
       steps += 1
       clock.advance(micros: 1000)
@@ -72,30 +79,30 @@ public struct SimulatedRuntime {
       if steps >= crashAfter { return false }
       let finished = workers.allSatisfy(\.isFinished)
       if pending == nil, finished || random.next() % UInt64(max(1, faults.stepsPerCheckpoint)) == 0 {
-        isLast = finished
         requested += 1
         pending = PendingCheckpoint(
-          id: requested, identity: builder.identity, stages: builder.graph.stages.count, partitions: workers.count)
+          id: requested, kind: finished ? .end : .regular, stages: builder.graph.stages.count, partitions: workers.count)
       }
+      let kind = pending?.kind ?? .regular
       let choices = workers.enumerated().flatMap { index, worker in worker.runnable(requested: requested).map { (index, $0) } }
       guard !choices.isEmpty else {
         throw MillraceError(.invalidInput, "the simulated job is stuck: no stage can run (seed \(seed), step \(steps))")
       }
       let (index, step) = choices[Int(random.next() % UInt64(choices.count))]
       let rows = 1 + Int(random.next() % UInt64(builder.configuration.batchRows))
-      guard let part = try workers[index].perform(step, batchRows: rows, plan: builder.identity) else { continue }
+      guard let part = try workers[index].perform(step, batchRows: rows, kind: { kind }) else { continue }
       pending?.add(part)
       guard let complete = pending, complete.isComplete else { continue }
-      // Through the stored form, as a real checkpoint would go.
-      stored = try CheckpointData(decoding: complete.data.encoded())
+      try store.save(complete.data, kind: complete.kind, identity: builder.identity)
       pending = nil
       result.checkpointsCompleted += 1
+      // Of every life, so that one which only finds the end has it too.
+      result.lateRows = complete.data.lateRows.filter { $0.value > 0 }
       // A crash between durability and commit: the next life must finish the commit.
       if crashAfter != .max && random.next() % 8 == 0 { return false }
       for worker in workers { try worker.commit(complete.data.id) }
-      if isLast {
+      if complete.kind == .end {
         for worker in workers { try worker.finish() }
-        result.lateRows = complete.data.lateRows.filter { $0.value > 0 }
         return true
       }
     }

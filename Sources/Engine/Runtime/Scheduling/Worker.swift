@@ -62,11 +62,13 @@ final class Worker {
   }
 
   /// Performs a step. Returns this partition's part of a checkpoint when a stage completed its barrier.
-  func perform(_ step: Step, batchRows: Int, plan: CheckpointIdentity) throws(MillraceError) -> StageSnapshot? {
+  ///
+  /// - Parameter kind: of the checkpoint that is under way; asked for when the barrier is complete.
+  func perform(_ step: Step, batchRows: Int, kind: () -> CheckpointKind) throws(MillraceError) -> StageSnapshot? {
     let stage = stages[step.stage]
     guard let id = try stage.perform(step.action, batchRows: batchRows) else { return nil }
-    var data = CheckpointData(id: id, maxParallelism: plan.maxParallelism, planFingerprint: plan.fingerprint)
-    try stage.snapshot(id, into: &data)
+    var data = CheckpointData(id: id)
+    try stage.snapshot(id, kind: kind(), into: &data)
     return StageSnapshot(stage: stage.stage, partition: partition, data: data)
   }
 
@@ -89,12 +91,6 @@ final class Worker {
       try stage.closeUnusedPorts()
     }
   }
-}
-
-/// What every checkpoint of a job says of the job.
-struct CheckpointIdentity: Sendable {
-  var fingerprint: UInt64
-  var maxParallelism: Int
 }
 
 /// One stage instance's part of a checkpoint.

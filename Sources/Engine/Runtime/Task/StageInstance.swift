@@ -51,6 +51,7 @@ final class StageInstance {
     var lookups: LookupService?
     /// The watermark that went on with an answer.
     var answered = EventTime.beginning
+    var layers = LayerPolicy()
     /// All rows go to partition 0, and so does the state of every key group.
     var isSingle = false
     var portWatermarks: [EventTime]
@@ -165,13 +166,15 @@ final class StageInstance {
     return id
   }
 
-  /// Takes the state at an aligned barrier, passes the barrier on and lets the inputs go.
-  func snapshot(_ id: Int64, into data: inout CheckpointData) throws(MillraceError) {
-    for node in nodes {
-      if let process = node.process, !node.isSingle || partition == 0 {
-        var state = OperatorSnapshot()
+  /// Freezes the state at an aligned barrier, passes the barrier on and lets the inputs go.
+  func snapshot(_ id: Int64, kind: CheckpointKind, into data: inout CheckpointData) throws(MillraceError) {
+    for at in nodes.indices {
+      let node = nodes[at]
+      if kind != .end, let process = node.process, !node.isSingle || partition == 0 {
+        var state = OperatorSnapshot(allowsIncrement: kind == .regular && node.layers.allowsIncrement)
         try process.snapshot(into: &state)
-        if !state.keyGroups.isEmpty { data.operators[node.operatorID, default: [:]].merge(state.keyGroups) { $1 } }
+        nodes[at].layers.add(state)
+        data.operators[node.operatorID, default: [:]][partition] = state
       }
       if let sink = node.sink { data.sinks[node.operatorID, default: [:]][partition] = try sink.prepareCheckpoint(id) }
     }

@@ -148,7 +148,7 @@ import Testing
     try op.snapshot(into: &snapshot)
     var random = SeededRandom(seed: 8)
     var refused = 0
-    for (group, bytes) in snapshot.keyGroups {
+    for (group, bytes) in try snapshot.encoded() {
       for _ in 0..<50 {
         var damaged = bytes
         damaged[Int.random(in: 0..<damaged.count, using: &random)] ^= UInt8.random(in: 1...255, using: &random)

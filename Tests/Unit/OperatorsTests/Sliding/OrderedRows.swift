@@ -126,7 +126,7 @@ struct OperatorFeed {
     for op in operators {
       var snapshot = OperatorSnapshot()
       try op.snapshot(into: &snapshot)
-      for (group, bytes) in snapshot.keyGroups {
+      for (group, bytes) in try snapshot.encoded() {
         if groups.updateValue(bytes, forKey: group) != nil { throw MillraceError(.invalidInput, "key group \(group) is in two partitions") }
       }
     }
@@ -135,6 +135,7 @@ struct OperatorFeed {
       let owner = KeyGroup.partition(of: group, parallelism: parallelism, maxParallelism: KeyGroup.defaultMaxParallelism)
       try operators[owner].restore(keyGroup: group, bytes: bytes)
     }
+    for op in operators { try op.finishRestore() }
   }
 }
 
