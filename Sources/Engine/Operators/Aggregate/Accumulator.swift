@@ -111,14 +111,35 @@ class Accumulator {
     for i in 0..<count { for w in 0..<wordCount { rows.row(ids[i], offset)[w] = 0 } }
   }
 
-  /// Writes the states of groups; `read` takes them in the same order into groups that are new.
+  /// Writes the states of groups; `read` takes them in the same order into groups that are new, or that `makeRoom` was told of.
   func write(_ rows: StateRows, _ ids: UnsafePointer<Int32>, _ count: Int, into writer: inout ByteWriter) {
-    for i in 0..<count { for w in 0..<wordCount { writer.write(rows.row(ids[i], offset)[w]) } }
+    let (offset, wordCount) = (offset, wordCount)
+    writer.write(blockOf: count * wordCount * 8) { raw in
+      for i in 0..<count {
+        let row = rows.row(ids[i], offset)
+        for w in 0..<wordCount { raw.storeBytes(of: row[w].littleEndian, toByteOffset: (i &* wordCount &+ w) &* 8, as: Int64.self) }
+      }
+    }
   }
 
   func read(_ rows: StateRows, _ ids: UnsafePointer<Int32>, _ count: Int, from reader: inout ByteReader) throws(MillraceError) {
-    for i in 0..<count { for w in 0..<wordCount { rows.row(ids[i], offset)[w] = try reader.readInt64() } }
+    let (offset, wordCount) = (offset, wordCount)
+    let block = try reader.readBlock()
+    guard block.count == count * wordCount * 8 else {
+      throw MillraceError(.checkpointInvalid, "the state of an aggregate is damaged", hint: "restore from an older checkpoint")
+    }
+    block.withUnsafeBytes { raw in
+      for i in 0..<count {
+        let row = rows.row(ids[i], offset)
+        for w in 0..<wordCount {
+          row[w] = Int64(littleEndian: raw.loadUnaligned(fromByteOffset: (i &* wordCount &+ w) &* 8, as: Int64.self))
+        }
+      }
+    }
   }
+
+  /// An increment brings new states of groups, which `read` takes next.
+  func makeRoom(_ rows: StateRows, _ ids: UnsafePointer<Int32>, _ count: Int) { clear(rows, ids, count) }
 
   static func cannotRetract(_ what: String) -> MillraceError {
     .notSupported("\(what) over an input that retracts rows", hint: "aggregate before the operator that updates its results")

@@ -397,17 +397,39 @@ final class AggregateTable {
     writer.write(arrival)
     ids.withUnsafeBufferPointer { ids in
       guard let base = ids.baseAddress else { return }
-      for id in ids { writer.write(rows.row(id, 0)[0]) }
+      writer.write(blockOf: ids.count * 8) { raw in
+        for (i, id) in ids.enumerated() { raw.storeBytes(of: rows.row(id, 0)[0].littleEndian, toByteOffset: i &* 8, as: Int64.self) }
+      }
       for accumulator in accumulators { accumulator.write(rows, base, ids.count, into: &writer) }
     }
   }
+
+  /// An increment brings new states of groups, which `read` takes next.
+  func makeRoom(_ ids: [Int32]) {
+    let rows = rows
+    ids.withUnsafeBufferPointer { ids in
+      guard let base = ids.baseAddress else { return }
+      for accumulator in accumulators { accumulator.makeRoom(rows, base, ids.count) }
+    }
+  }
+
+  /// The sets of distinct values that stand beside the groups' states: `write` does not have them.
+  var sharedSets: [SharedDistinctSet] { accumulators.compactMap { ($0 as? SharedDistinctAccumulator)?.ledSet } }
 
   func read(_ ids: [Int32], from reader: inout ByteReader) throws(MillraceError) {
     let rows = rows
     arrival = max(arrival, try reader.readUInt64())
     try ids.withUnsafeBufferPointer { ids throws(MillraceError) in
       guard let base = ids.baseAddress else { return }
-      for id in ids { rows.row(id, 0)[0] = try reader.readInt64() }
+      let counts = try reader.readBlock()
+      guard counts.count == ids.count * 8 else {
+        throw MillraceError(.checkpointInvalid, "the state of an aggregate is damaged", hint: "restore from an older checkpoint")
+      }
+      counts.withUnsafeBytes { raw in
+        for (i, id) in ids.enumerated() {
+          rows.row(id, 0)[0] = Int64(littleEndian: raw.loadUnaligned(fromByteOffset: i &* 8, as: Int64.self))
+        }
+      }
       for accumulator in accumulators { try accumulator.read(rows, base, ids.count, from: &reader) }
     }
   }

@@ -100,12 +100,12 @@ final class DistinctAccumulator: Accumulator {
 
   override func write(_ rows: StateRows, _ ids: UnsafePointer<Int32>, _ count: Int, into writer: inout ByteWriter) {
     for i in 0..<count {
-      var stored: [([UInt8], Int64)] = []
-      forEachValue(rows.row(ids[i], offset)[0]) { stored.append((Array($0), $1)) }
-      stored.sort { EncodedValue.precedes($0.0, $1.0) }
-      writer.write(count: stored.count)
-      for (value, copies) in stored {
-        writer.write(block: value)
+      let head = rows.row(ids[i], offset)[0]
+      var values = 0
+      forEachValue(head) { _, _ in values += 1 }
+      writer.write(count: values)
+      forEachValue(head) { value, copies in
+        writer.write(block: UnsafeRawBufferPointer(value))
         writer.write(copies)
       }
     }

@@ -21,7 +21,7 @@ public final class GroupAggregateOperator: Operator {
     case perBatch
   }
 
-  private static let version: UInt8 = 2
+  private static let version: UInt8 = 3
   /// Rows taken at once where each row's change is kept.
   private static let recordedRows = 1024
   /// Begins the order bytes of emitted rows: they come after the rows of tables.
@@ -47,6 +47,12 @@ public final class GroupAggregateOperator: Operator {
   private let pairOfKey = DenseArray<Int32>(fill: -1)
   /// The input's key columns may stand in the output as they are: each value has one form only.
   private let hasCanonicalKeys: Bool
+
+  /// What has changed since the last snapshot; nil before the first.
+  private var changed: ChangedKeys?
+  private var waitingKeyGroups = WaitingKeyGroups()
+  /// Rows of a snapshot that wait for the watermark, by key group.
+  private var restoredWaiting: [Int: [Batch]] = [:]
 
   public init(_ aggregate: Aggregate, context: OperatorContext, emission: Emission = .perInstant) throws(MillraceError) {
     schema = aggregate.schema
@@ -115,6 +121,7 @@ public final class GroupAggregateOperator: Operator {
       if let base = ids.baseAddress { index.ids(of: keys, rowCount: batch.rowCount, into: base, insert: true) }
     }
     table.grow(to: index.idBound)
+    changed?.mark(ids, bound: index.idBound)
     return Prepared(ids: ids, arguments: arguments, weights: batch.weights, times: batch.eventTimes, order: batch.order)
   }
 
@@ -150,6 +157,7 @@ public final class GroupAggregateOperator: Operator {
       table.grow(to: index.idBound)
       try table.record(base, n, arguments, weights: batch.weights, times: batch.eventTimes, order: batch.order)
     }
+    changed?.mark(ids, bound: index.idBound)
     let hadGlobalRow = hasGlobalRow
     if isGlobal { hasGlobalRow = true }
     // The first and the last row of each key in each instant.
@@ -290,6 +298,7 @@ public final class GroupAggregateOperator: Operator {
   }
 
   private func forget(_ ids: [Int32]) {
+    changed?.remove(ids, from: index)
     table.clear(ids)
     index.remove(ids)
   }
@@ -308,6 +317,7 @@ public final class GroupAggregateOperator: Operator {
     } else if emitsChanges {
       return
     }
+    changed?.giveUp()
     let all = index.sorted(index.allIDs()).filter { isGlobal || table.rowCount($0) > 0 }
     hasGlobalRow = true
     for start in stride(from: 0, to: all.count, by: context.batchRows) {
@@ -322,25 +332,51 @@ public final class GroupAggregateOperator: Operator {
 
   // MARK: snapshots
 
+  /// Per key group: flags, keys that have gone, keys with their states, distinct values, rows that wait for the watermark. An increment
+  /// has the keys whose groups have changed.
   public func snapshot(into snapshot: inout OperatorSnapshot) throws(MillraceError) {
+    let changed = self.changed ?? ChangedKeys()
+    let isIncrement = snapshot.allowsIncrement && self.changed != nil && !changed.hasLost
+    let idBound = index.idBound
     var states = [[Int32]](repeating: [], count: context.maxParallelism)
-    for (keyGroup, ids) in index.idsByKeyGroup() { states[keyGroup] = ids }
-    let held = buffer.pending(port: 0)
-    let heldByGroup = held.rowsByKeyGroup(try keysOfBuffer.evaluate(held).keys, maxParallelism: context.maxParallelism)
-    // What holds for the whole instance goes with its first key group, which exists whether or not it has keys.
-    let first = KeyGroup.range(
-      partition: context.partition, parallelism: context.parallelism, maxParallelism: context.maxParallelism
-    ).lowerBound
+    for id in isIncrement ? changed.ids(bound: idBound) : index.allIDs() { states[index.keyGroup(ofID: id)].append(id) }
+    let removed = (isIncrement ? changed : ChangedKeys()).removedKeys(maxParallelism: context.maxParallelism)
+    let sets = FrozenDistinctSets(table.sharedSets, isIncrement: isIncrement, ids: states, idBound: idBound)
+    let inputs = keysOfBuffer
+    let waiting = try FrozenRows([buffer.pending(port: 0)], maxParallelism: context.maxParallelism) { batch throws(MillraceError) in
+      try inputs.evaluate(batch).keys
+    }.split()
+    let told = waitingKeyGroups.next(waiting.keyGroups, isIncrement: isIncrement)
+    var heads = [[UInt8]?](repeating: nil, count: context.maxParallelism)
     for keyGroup in 0..<context.maxParallelism {
-      let (ids, rows) = (states[keyGroup], heldByGroup[keyGroup])
-      guard keyGroup == first || !ids.isEmpty || !rows.isEmpty else { continue }
+      let ids = states[keyGroup]
+      let gone = removed[keyGroup]
+      guard keyGroup == context.firstKeyGroup || !ids.isEmpty || gone.count > 0 || told.contains(keyGroup) else { continue }
       var writer = ByteWriter()
       writer.write(Self.version)
-      writer.write(UInt8((emitsChanges ? 1 : 0) | (hasGlobalRow ? 2 : 0) | (isFinished ? 4 : 0)))
+      writer.write(UInt8((emitsChanges ? 1 : 0) | (hasGlobalRow ? 2 : 0) | (isFinished ? 4 : 0) | (isIncrement ? 8 : 0)))
+      writer.write(count: gone.count)
+      EncodedBlock.write(gone, into: &writer)
       index.writeKeys(ids, into: &writer)
       table.write(ids, into: &writer)
-      writer.write(block: BatchCodec.encode(held.take(rows: rows)))
-      snapshot.keyGroups[keyGroup] = writer.bytes
+      heads[keyGroup] = writer.bytes
+      snapshot.writtenCount += ids.count + gone.count
+    }
+    snapshot.isIncrement = isIncrement
+    snapshot.liveCount = index.count + table.sharedSets.reduce(0) { $0 + $1.count }
+    snapshot.writtenCount += sets.count
+    changed.reset()
+    self.changed = changed
+    let (frozenHeads, maxParallelism) = (heads, context.maxParallelism)
+    snapshot.encodeLater { emit throws(MillraceError) in
+      let sets = sets.split(maxParallelism)
+      for (keyGroup, head) in frozenHeads.enumerated() {
+        guard let head else { continue }
+        var writer = ByteWriter(head)
+        sets.write(keyGroup, into: &writer)
+        waiting.write(keyGroup, into: &writer)
+        try emit(keyGroup, writer.bytes)
+      }
     }
   }
 
@@ -351,10 +387,21 @@ public final class GroupAggregateOperator: Operator {
     emitsChanges = emitsChanges || flags & 1 != 0
     hasGlobalRow = hasGlobalRow || flags & 2 != 0
     isFinished = isFinished || flags & 4 != 0
+    let gone = try index.knownIDs(ofEncoded: try EncodedBlock.read(&reader, count: try reader.readCount(unit: 4)))
+    table.clear(gone)
+    index.remove(gone)
     let ids = try index.readKeys(&reader)
     table.grow(to: index.idBound)
+    if flags & 8 != 0 { table.makeRoom(ids) }
     try table.read(ids, from: &reader)
-    let held = try BatchCodec.decode(try reader.readBlock(), schema: inputSchema)
-    try buffer.push(held, port: 0)
+    try FrozenDistinctSets.read(&reader, into: table.sharedSets, ids: ids)
+    restoredWaiting[keyGroup] = try FrozenRows.read(&reader, schema: inputSchema)
+  }
+
+  public func finishRestore() throws(MillraceError) {
+    for keyGroup in restoredWaiting.keys.sorted() {
+      for batch in restoredWaiting[keyGroup] ?? [] { try buffer.push(batch, port: 0) }
+    }
+    restoredWaiting = [:]
   }
 }

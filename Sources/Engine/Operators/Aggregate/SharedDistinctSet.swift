@@ -23,8 +23,9 @@ final class SharedDistinctSet {
   let slots = DenseArray<Int32>(fill: -1, capacity: 4096)
   private let hashes = DenseArray<UInt64>(fill: 0, capacity: 4096)
   private let widening = WideningBuffer()
-  /// Entries by group, for snapshots; dropped with the next change.
-  private var byGroup: (starts: [Int32: Range<Int>], entries: [Entry])?
+  /// What calls saw for the first time since the last snapshot; nil before the first.
+  private var log: DenseArray<Entry>?
+  private var logCount = 0
 
   init() {
     entries = Self.allocate(1 << 10)
@@ -49,7 +50,6 @@ final class SharedDistinctSet {
 
   /// Finds or makes the entry of each row's value; -1 for a null.
   func look(up argument: Column, _ ids: UnsafePointer<Int32>, _ count: Int) {
-    byGroup = nil
     reserve(count)
     slots.grow(to: count)
     guard case .fixed = argument.values else {
@@ -108,58 +108,40 @@ final class SharedDistinctSet {
 
   /// Forgets the values of groups.
   func remove(groups: Set<Int32>) {
-    byGroup = nil
     rebuild(slotBits) { !groups.contains($0.group) }
   }
 
   // MARK: snapshots
 
-  /// Writes the values of groups with their bits.
-  func write(_ ids: UnsafePointer<Int32>, _ count: Int, into writer: inout ByteWriter) {
-    let sorted = grouped()
-    for i in 0..<count {
-      let range = sorted.starts[ids[i]] ?? 0..<0
-      writer.write(count: range.count)
-      for entry in sorted.entries[range] {
-        writer.write(entry.value)
-        writer.write(Int32(bitPattern: entry.bits))
+  /// Values present.
+  var count: Int { used }
+
+  /// Everything, or what calls saw for the first time since the last snapshot: an entry for each. From now on that is logged.
+  func freeze(isIncrement: Bool) -> [Entry] {
+    let known = log ?? DenseArray(fill: Self.empty)
+    defer { (log, logCount) = (known, 0) }
+    if isIncrement { return Array(UnsafeBufferPointer(start: known.base, count: logCount)) }
+    return [Entry](unsafeUninitializedCapacity: used) { out, count in
+      for slot in 0..<(1 << Int(slotBits)) where entries[slot].group >= 0 && count < used {
+        out[count] = entries[slot]
+        count += 1
       }
     }
   }
 
-  private func grouped() -> (starts: [Int32: Range<Int>], entries: [Entry]) {
-    if let byGroup { return byGroup }
-    var counts: [Int32: Int] = [:]
-    for slot in 0..<(1 << Int(slotBits)) where entries[slot].group >= 0 { counts[entries[slot].group, default: 0] += 1 }
-    var starts: [Int32: Range<Int>] = [:]
-    var next: [Int32: Int] = [:]
-    var end = 0
-    for (group, count) in counts {
-      starts[group] = end..<(end + count)
-      next[group] = end
-      end += count
-    }
-    var all = [Entry](repeating: Self.empty, count: end)
-    for slot in 0..<(1 << Int(slotBits)) where entries[slot].group >= 0 {
-      let at = next[entries[slot].group] ?? 0
-      all[at] = entries[slot]
-      next[entries[slot].group] = at + 1
-    }
-    byGroup = (starts, all)
-    return (starts, all)
+  /// Where the next of up to `count` entries goes, when they are logged.
+  func logEnd(room count: Int) -> UnsafeMutablePointer<Entry>? {
+    guard let log else { return nil }
+    log.grow(to: logCount + count)
+    return log.base + logCount
   }
 
-  func read(_ ids: UnsafePointer<Int32>, _ count: Int, from reader: inout ByteReader) throws(MillraceError) {
-    byGroup = nil
-    for i in 0..<count {
-      let valueCount = try reader.readCount(unit: 12)
-      reserve(valueCount)
-      for _ in 0..<valueCount {
-        let value = try reader.readInt64()
-        let bits = UInt32(bitPattern: try reader.readInt32())
-        entries[Int(probe(Self.hash(value, ids[i]), value, ids[i]))].bits |= bits
-      }
-    }
+  func endLog(at end: UnsafeMutablePointer<Entry>) { if let log { logCount = end - log.base } }
+
+  /// Adds a value that a snapshot had.
+  func insert(_ value: Int64, group: Int32, bits: UInt32) {
+    reserve(1)
+    entries[Int(probe(Self.hash(value, group), value, group))].bits |= bits
   }
 }
 
@@ -182,9 +164,11 @@ final class SharedDistinctAccumulator: Accumulator {
   override func update(_ rows: StateRows, _ ids: UnsafePointer<Int32>, _ count: Int, _ input: AggregateInput) {
     prepare(ids, count, input)
     let (offset, slots, entries, bit) = (offset, set.slots.base, set.entries, bit)
-    input.forEachRow(count) { i, _ in
-      rows.row(ids[i], offset)[0] &+= Self.see(slots[i], entries, bit)
+    guard var log = set.logEnd(room: count) else {
+      return input.forEachRow(count) { i, _ in rows.row(ids[i], offset)[0] &+= Self.see(slots[i], entries, bit) }
     }
+    input.forEachRow(count) { i, _ in rows.row(ids[i], offset)[0] &+= Self.see(slots[i], entries, bit, &log) }
+    set.endLog(at: log)
   }
 
   override func record(
@@ -192,9 +176,15 @@ final class SharedDistinctAccumulator: Accumulator {
   ) {
     prepare(ids, count, input)
     let (slots, entries, bit) = (set.slots.base, set.entries, bit)
-    input.recordEachRow(rows, ids, count, offset: offset, words: 1, into: history) { i, _, row in
-      row[0] &+= Self.see(slots[i], entries, bit)
+    guard var log = set.logEnd(room: count) else {
+      return input.recordEachRow(rows, ids, count, offset: offset, words: 1, into: history) { i, _, row in
+        row[0] &+= Self.see(slots[i], entries, bit)
+      }
     }
+    input.recordEachRow(rows, ids, count, offset: offset, words: 1, into: history) { i, _, row in
+      row[0] &+= Self.see(slots[i], entries, bit, &log)
+    }
+    set.endLog(at: log)
   }
 
   private func prepare(_ ids: UnsafePointer<Int32>, _ count: Int, _ input: AggregateInput) {
@@ -210,6 +200,21 @@ final class SharedDistinctAccumulator: Accumulator {
     return old & bit == 0 ? 1 : 0
   }
 
+  /// As above, noting what is seen for the first time.
+  @inline(__always)
+  private static func see(
+    _ slot: Int32, _ entries: UnsafeMutablePointer<SharedDistinctSet.Entry>, _ bit: UInt32,
+    _ log: inout UnsafeMutablePointer<SharedDistinctSet.Entry>
+  ) -> Int64 {
+    guard slot >= 0 else { return 0 }
+    let entry = entries[Int(slot)]
+    guard entry.bits & bit == 0 else { return 0 }
+    entries[Int(slot)].bits = entry.bits | bit
+    log.pointee = SharedDistinctSet.Entry(value: entry.value, group: entry.group, bits: bit)
+    log += 1
+    return 1
+  }
+
   override func result(_ rows: StateRows, _ ids: UnsafePointer<Int32>, _ count: Int) -> Column {
     let out = Buffer(uninitialized: count * 8)
     let target = out.pointer(Int64.self)
@@ -223,15 +228,9 @@ final class SharedDistinctAccumulator: Accumulator {
     if leads { set.remove(groups: Set(UnsafeBufferPointer(start: ids, count: count))) }
   }
 
-  override func write(_ rows: StateRows, _ ids: UnsafePointer<Int32>, _ count: Int, into writer: inout ByteWriter) {
-    for i in 0..<count { writer.write(rows.row(ids[i], offset)[0]) }
-    if leads { set.write(ids, count, into: &writer) }
-  }
+  /// The set that this accumulator looks rows up for.
+  var ledSet: SharedDistinctSet? { leads ? set : nil }
 
-  override func read(
-    _ rows: StateRows, _ ids: UnsafePointer<Int32>, _ count: Int, from reader: inout ByteReader
-  ) throws(MillraceError) {
-    for i in 0..<count { rows.row(ids[i], offset)[0] = try reader.readInt64() }
-    if leads { try set.read(ids, count, from: &reader) }
-  }
+  /// Values are only ever added: an increment brings new ones, and the counts.
+  override func makeRoom(_ rows: StateRows, _ ids: UnsafePointer<Int32>, _ count: Int) {}
 }
