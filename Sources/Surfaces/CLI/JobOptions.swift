@@ -53,6 +53,8 @@ struct JobOptions: ParsableArguments {
     options.job.checkpointDirectory = checkpointDir
     if let interval = SessionOptions.millis(checkpointInterval) { options.job.checkpointIntervalMillis = interval }
     options.job.mode = streaming || checkpointDir != nil ? .streaming : .batch
+    // Three fifths of the machine: the rest is for batches, models, the system's file cache.
+    options.job.stateMemoryLimit = SystemMemory.available.map { $0 / 5 * 3 }
     if restore { options.job.restore = .latest }
     if let restoreFrom { options.job.restore = .path(restoreFrom) }
     options.usesOptimizer = !noOptimizer

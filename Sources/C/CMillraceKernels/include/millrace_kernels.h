@@ -18,3 +18,14 @@ void *_Nullable millrace_block_new(size_t bytes);
 void *_Nullable millrace_block_resize(void *_Nonnull block, size_t bytes, size_t wanted, size_t used);
 /// Frees a block of this many bytes.
 void millrace_block_free(void *_Nullable block, size_t bytes);
+/// Over this many bytes of great blocks, new and growing ones are files in a folder; NULL for never. Clears an earlier failure.
+void millrace_state_limit(size_t bytes, const char *_Nullable folder);
+typedef struct {
+  /// Bytes of great blocks in memory, and in files.
+  size_t in_memory, in_files;
+  /// The `errno` of the first file that could not be made or grown; 0 for none. Such a block went to memory.
+  int failure;
+} millrace_state_use_t;
+millrace_state_use_t millrace_state_use(void);
+/// What an `errno` says.
+const char *_Nonnull millrace_failure_text(int32_t failure);

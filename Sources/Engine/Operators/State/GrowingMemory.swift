@@ -1,32 +1,3 @@
-import CMillraceKernels
-
-/// Blocks of memory for state; see `millrace_block_new`.
-enum StateMemory {
-  /// - Returns: uninitialised memory, aligned to 64 bytes. A process without memory ends here, as at any other allocation.
-  static func allocate(_ byteCount: Int) -> UnsafeMutableRawPointer {
-    guard let block = millrace_block_new(byteCount) else {
-      preconditionFailure("out of memory: no \(byteCount) bytes for state")
-    }
-    return block
-  }
-
-  /// A block of another size with the first `used` bytes of this one, which is gone then.
-  static func resize(_ block: UnsafeMutableRawPointer, from byteCount: Int, to wanted: Int, keeping used: Int) -> UnsafeMutableRawPointer {
-    guard let moved = millrace_block_resize(block, byteCount, wanted, used) else {
-      preconditionFailure("out of memory: no \(wanted) bytes for state")
-    }
-    return moved
-  }
-
-  /// Frees a block that was allocated with this size.
-  static func free(_ block: UnsafeMutableRawPointer, _ byteCount: Int) { millrace_block_free(block, byteCount) }
-
-  /// The size to grow to: twice as much, half as much again when there is much already.
-  static func bigger(than capacity: Int, atLeast wanted: Int) -> Int {
-    max(wanted, capacity < 256 << 20 ? capacity * 2 : capacity + capacity / 2)
-  }
-}
-
 /// Memory that grows; what lies beyond what was written is undefined.
 struct GrowingMemory: ~Copyable {
   private(set) var base: UnsafeMutableRawPointer

@@ -29,6 +29,10 @@ public struct JobConfiguration: Sendable {
   /// Updating results give every change, also in batch mode: for changelogs.
   public var showsChanges = false
 
+  /// State over this many bytes lies in files in `spillDirectory`; nil for no limit.
+  public var stateMemoryLimit: Int?
+  public var spillDirectory: String?
+
   public init() {}
 }
 
@@ -47,6 +51,8 @@ public struct JobResult: Sendable {
   public var checkpointBytesWritten: Int64 = 0
   public var checkpointPauseMicros: Int64 = 0
   public var restoredFrom: Int64?
+  /// Most bytes of state that lay in files because of `JobConfiguration.stateMemoryLimit`.
+  public var spilledBytesMax = 0
   public init() {}
 }
 

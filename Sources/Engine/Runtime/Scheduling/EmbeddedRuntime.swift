@@ -1,4 +1,5 @@
 import MillraceEnvironment
+import MillraceOperators
 import MillracePlan
 import MillraceTypes
 import Synchronization
@@ -92,6 +93,10 @@ public struct EmbeddedRuntime {
         return (state.failure, parts, state.finishedPartitions.count == partitions, state.requested)
       }
       if let failure { throw failure }
+      if configuration.stateMemoryLimit != nil {
+        if let failure = StateMemory.failure { throw failure }
+        result.spilledBytesMax = max(result.spilledBytesMax, StateMemory.use.inFiles)
+      }
       if cancellation.isCancelled { throw MillraceError(.cancelled, "the job was stopped before its input ended") }
       for part in snapshots { pending?.add(part) }
       if let complete = pending, complete.isComplete {

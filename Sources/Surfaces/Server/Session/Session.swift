@@ -3,6 +3,7 @@ import MillraceColumns
 import MillraceConnectors
 import MillraceEnvironment
 import MillraceExpressions
+import MillraceOperators
 import MillracePlan
 import MillracePlanner
 import MillraceRuntime
@@ -191,10 +192,17 @@ public final class Session {
   ) throws(MillraceError) -> (result: JobResult, rows: Batch?) {
     let begin = environment.clock.monotonicNanos
     var shown = false
+    var hasSpilled = false
     let console = environment.console
     let clock = environment.clock
+    let folder = try limitState(configuration)
     defer { if shown { console.write("\n", to: .error) } }
     let outcome = try launcher(configuration).run(job, cancellation: cancellation) { [progress] rows in
+      if !hasSpilled, let folder, StateMemory.use.inFiles > 0 {
+        hasSpilled = true
+        let limit = SessionOptions.text(bytes: configuration.stateMemoryLimit ?? 0)
+        console.write("state has outgrown its memory limit of \(limit): the rest lies in files in \(folder), and the job is slower\n", to: .error)
+      }
       if let progress {
         progress(rows)
         return
@@ -206,6 +214,15 @@ public final class Session {
     }
     finished?(outcome.result)
     return outcome
+  }
+
+  /// Tells the process how much state may lie in memory; returns where the rest goes.
+  private func limitState(_ configuration: JobConfiguration) throws(MillraceError) -> String? {
+    guard let limit = configuration.stateMemoryLimit else { return nil }
+    let folder = configuration.spillDirectory ?? configuration.checkpointDirectory ?? "/var/tmp"
+    try environment.files.makeFolder(folder)
+    StateMemory.limit(limit, folder: folder)
+    return folder
   }
 
   // MARK: Settings
@@ -248,13 +265,17 @@ public final class Session {
     case "pipeline.max-parallelism":
       guard let number = Int(value), number >= 1, number <= 32768 else { throw invalid("a whole number from 1 to 32768") }
       options.job.maxParallelism = number
+    case "state.memory.limit":
+      guard let bytes = SessionOptions.bytes(value) else { throw invalid("a size such as '4 gb'") }
+      options.job.stateMemoryLimit = bytes
+    case "state.spill.dir": options.job.spillDirectory = value
     // The binder takes it, and for a setting from outside a text the session.
     case "table.local-time-zone": try sql.registry.setTimeZone(value)
     case "pipeline.name", "sql-client.execution.result-mode": break
     default:
       let known = [
         "parallelism.default", "execution.runtime-mode", "execution.checkpointing.interval", "execution.checkpointing.dir",
-        "state.checkpoints.dir", "pipeline.max-parallelism", "table.local-time-zone", "pipeline.name",
+        "state.checkpoints.dir", "pipeline.max-parallelism", "table.local-time-zone", "pipeline.name", "state.memory.limit", "state.spill.dir",
       ]
       let nearest = nearestName(to: key, among: known).map { "did you mean '\($0)'? " } ?? ""
       throw MillraceError(.invalidOption, "there is no setting '\(key)'", hint: nearest + "settings: " + known.joined(separator: ", "))

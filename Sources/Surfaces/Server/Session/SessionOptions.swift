@@ -27,6 +27,27 @@ public struct SessionOptions: Sendable {
     return overflow ? nil : product
   }
 
+  /// Bytes of `512 mb`, `4 gb`, `1.5 gb`; a bare number is bytes. Units are powers of 1024, as Flink has them.
+  public static func bytes(_ text: String) -> Int? {
+    let digits = text.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
+    guard let number = Double(digits), number >= 0 else { return nil }
+    let unit = text.dropFirst(digits.count).filter { $0 != " " }.lowercased()
+    let powers = [["", "b", "bytes"], ["k", "kb"], ["m", "mb"], ["g", "gb"], ["t", "tb"]]
+    guard let power = powers.firstIndex(where: { $0.contains(unit) }) else { return nil }
+    let bytes = number * Double(1 << (10 * power))
+    return bytes < 1e18 ? Int(bytes) : nil
+  }
+
+  /// A number of bytes for people, such as `4.0 GB`.
+  static func text(bytes: Int) -> String {
+    let units = ["bytes", "KB", "MB", "GB", "TB"]
+    var (value, unit) = (Double(bytes), 0)
+    while value >= 1024, unit < units.count - 1 { (value, unit) = (value / 1024, unit + 1) }
+    if unit == 0 { return "\(bytes) bytes" }
+    let tenths = Int((value * 10).rounded())
+    return "\(tenths / 10).\(tenths % 10) \(units[unit])"
+  }
+
   /// Replaces `${name}`; an unknown name is an error that lists the known ones.
   func substituted(_ text: String, name: String) throws(MillraceError) -> String {
     var result = ""
