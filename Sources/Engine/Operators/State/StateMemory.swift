@@ -28,7 +28,8 @@ public enum StateMemory {
     let code = millrace_state_use().failure
     guard code != 0 else { return nil }
     return MillraceError(
-      .fileFailed, "state has outgrown its memory limit and could not be written to a file: \(String(cString: millrace_failure_text(Int32(code))))",
+      .fileFailed,
+      "state has outgrown its memory limit and could not be written to a file: \(String(cString: millrace_failure_text(Int32(code))))",
       hint: "give a folder with room as 'state.spill.dir', or a higher 'state.memory.limit'")
   }
 

@@ -201,7 +201,8 @@ public final class Session {
       if !hasSpilled, let folder, StateMemory.use.inFiles > 0 {
         hasSpilled = true
         let limit = SessionOptions.text(bytes: configuration.stateMemoryLimit ?? 0)
-        console.write("state has outgrown its memory limit of \(limit): the rest lies in files in \(folder), and the job is slower\n", to: .error)
+        console.write(
+          "state has outgrown its memory limit of \(limit): the rest lies in files in \(folder), and the job is slower\n", to: .error)
       }
       if let progress {
         progress(rows)
@@ -275,7 +276,8 @@ public final class Session {
     default:
       let known = [
         "parallelism.default", "execution.runtime-mode", "execution.checkpointing.interval", "execution.checkpointing.dir",
-        "state.checkpoints.dir", "pipeline.max-parallelism", "table.local-time-zone", "pipeline.name", "state.memory.limit", "state.spill.dir",
+        "state.checkpoints.dir", "pipeline.max-parallelism", "table.local-time-zone", "pipeline.name", "state.memory.limit",
+        "state.spill.dir",
       ]
       let nearest = nearestName(to: key, among: known).map { "did you mean '\($0)'? " } ?? ""
       throw MillraceError(.invalidOption, "there is no setting '\(key)'", hint: nearest + "settings: " + known.joined(separator: ", "))
