@@ -74,6 +74,9 @@ enum BenchmarkList {
         windows("tumble_10s_10k_keys", 10_000, slide: 10, nil), windows("tumble_10s_1m_keys", 1_000_000, slide: 10, nil),
         windows("hop_10s_2s_10k_keys", 10_000, slide: 2, 40), windows("hop_10s_2s_1m_keys", 1_000_000, slide: 2, 80), texts, panes,
       ] + slides
+    let growth = [("10k", 10_000), ("100k", 100_000), ("1m", 1_000_000), ("10m", 10_000_000)].map { name, keys in
+      KeyGrowthBenchmark(name: "group_\(name)_keys", keyCount: keys, rowCount: 40_000_000)
+    }
     let sliding = [
       SlidingBenchmark(name: "sliding_30_windows_10k_keys", keyCount: 10_000, rowCount: 2_000_000, days: 60, aim: 3000),
       SlidingBenchmark(name: "sliding_30_windows_500_keys", keyCount: 500, rowCount: 2_000_000, days: 60, aim: 3000),
@@ -84,6 +87,7 @@ enum BenchmarkList {
     ]
     return filters.map { benchmark in NamedBenchmark(name: benchmark.name) { [try benchmark.run(repetitions: $0)] } }
       + windows.map { benchmark in NamedBenchmark(name: benchmark.name) { [try benchmark.run(repetitions: $0)] } }
+      + growth.map { benchmark in NamedBenchmark(name: benchmark.name) { [try benchmark.run(repetitions: $0)] } }
       + sliding.map { benchmark in NamedBenchmark(name: benchmark.name) { [try benchmark.run(repetitions: $0)] } }
       + nexmark.map { benchmark in NamedBenchmark(name: benchmark.name) { [try benchmark.run(repetitions: $0)] } }
       + ScoringBenchmark.sizes.map { size in
