@@ -30,6 +30,8 @@ public final class RankOperator: Operator {
   private let lists: RankLists
   private let buffer: TotalOrderBuffer
   private var deadCount = 0
+  /// For `forget`: the new number of a row.
+  private let newNumber = DenseArray<Int32>(fill: -1)
   private var isFinished = false
 
   public init(_ rank: Rank, context: OperatorContext, emission: GroupAggregateOperator.Emission) throws(MillraceError) {
@@ -277,7 +279,8 @@ public final class RankOperator: Operator {
     guard deadCount > 4096, deadCount * 2 > rows.count else { return }
     let ids = index.allIDs()
     // First a mark per row that lives, then its new number: in ascending order, so that values can be moved in place.
-    let newNumber = DenseArray<Int32>(fill: -1, capacity: rows.count)
+    newNumber.grow(to: rows.count)
+    newNumber.base.update(repeating: -1, count: rows.count)
     for id in ids { for at in 0..<lists.count(id) { newNumber.base[Int(lists.row(id, at))] = 0 } }
     var live: [Int32] = []
     for row in 0..<rows.count where newNumber.base[row] == 0 {

@@ -19,9 +19,9 @@ struct GrowingMemory: ~Copyable {
     capacity = bigger
   }
 
-  /// Gives memory back when not half of it is used any more.
+  /// Gives memory back when little of it is used. What a store forgets it mostly needs again soon, and new pages have to be cleared.
   mutating func shrink(to used: Int) {
-    guard capacity > 1 << 20, used * 2 + 32 < capacity else { return }
+    guard capacity > 1 << 20, used * 6 + 32 < capacity else { return }
     let smaller = used + used / 2 + 256
     base = StateMemory.resize(base, from: capacity, to: smaller, keeping: used)
     capacity = smaller
