@@ -21,6 +21,18 @@ struct JobOptions: ParsableArguments {
   @Option(help: "Go on from this checkpoint (a chk-... folder).")
   var restoreFrom: String?
 
+  @Option(
+    help:
+      "Folder for savepoints: when told to stop (SIGTERM, Ctrl-C), the job puts its whole state there first, and its output so far in place."
+  )
+  var savepoint: String?
+
+  @Option(help: "Go on from this savepoint (a savepoint-... folder); checkpoints begin anew in --checkpoint-dir.")
+  var fromSavepoint: String?
+
+  @Flag(help: "Leave behind state that no operator of the job asks for, when going on from a checkpoint or savepoint.")
+  var allowNonRestoredState = false
+
   @Flag(help: "Read bounded input as a stream: paced sources, periodic checkpoints.")
   var streaming = false
 
@@ -38,7 +50,9 @@ struct JobOptions: ParsableArguments {
     guard let interval = SessionOptions.millis(checkpointInterval), interval > 0 else {
       throw ValidationError("--checkpoint-interval '\(checkpointInterval)' is not a duration: write '500 ms', '10 s' or '1 min'.")
     }
-    if restore, restoreFrom != nil { throw ValidationError("Give --restore or --restore-from, not both.") }
+    if [restore, restoreFrom != nil, fromSavepoint != nil].count(where: { $0 }) > 1 {
+      throw ValidationError("Give one of --restore, --restore-from and --from-savepoint.")
+    }
     for definition in definitions {
       guard let equals = definition.firstIndex(of: "="), equals != definition.startIndex else {
         throw ValidationError("-D \(definition) is not KEY=VALUE.")
@@ -52,11 +66,14 @@ struct JobOptions: ParsableArguments {
     options.job.batchRows = batchRows
     options.job.checkpointDirectory = checkpointDir
     if let interval = SessionOptions.millis(checkpointInterval) { options.job.checkpointIntervalMillis = interval }
-    options.job.mode = streaming || checkpointDir != nil ? .streaming : .batch
+    options.job.mode = streaming || checkpointDir != nil || savepoint != nil ? .streaming : .batch
     // Three fifths of the machine: the rest is for batches, models, the system's file cache.
     options.job.stateMemoryLimit = SystemMemory.available.map { $0 / 5 * 3 }
     if restore { options.job.restore = .latest }
     if let restoreFrom { options.job.restore = .path(restoreFrom) }
+    if let fromSavepoint { options.job.restore = .path(fromSavepoint) }
+    options.job.savepointDirectory = savepoint
+    options.job.allowsNonRestoredState = allowNonRestoredState
     options.usesOptimizer = !noOptimizer
     for definition in definitions {
       guard let equals = definition.firstIndex(of: "=") else { continue }

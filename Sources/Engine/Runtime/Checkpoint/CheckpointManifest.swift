@@ -179,21 +179,3 @@ struct CheckpointManifest: Sendable, Equatable {
     return tables
   }
 }
-
-/// What every checkpoint of a job says of the job.
-struct CheckpointIdentity: Sendable, Equatable {
-  var fingerprint: UInt64
-  var maxParallelism: Int
-}
-
-extension CheckpointIdentity {
-  func write(into out: inout ByteWriter) {
-    out.write(fingerprint)
-    out.write(count: maxParallelism)
-  }
-
-  init(_ reader: inout ByteReader) throws(MillraceError) {
-    fingerprint = try reader.readUInt64()
-    maxParallelism = try reader.readCount()
-  }
-}

@@ -23,9 +23,9 @@ final class CheckpointStore {
     self.retained = retained
   }
 
-  static func folderName(_ id: Int64) -> String {
+  static func folderName(_ id: Int64, prefix: String = "chk-") -> String {
     let digits = String(id)
-    return "chk-" + String(repeating: "0", count: max(0, 8 - digits.count)) + digits
+    return prefix + String(repeating: "0", count: max(0, 8 - digits.count)) + digits
   }
 
   private func folder(_ id: Int64) -> String { FilePath.join(directory, Self.folderName(id)) }

@@ -23,6 +23,8 @@ public struct JobBuilder {
   /// Per node of the plan.
   private let arrivalTimesMatter: [Bool]
   let identity: CheckpointIdentity
+  /// Per node: under what its state is kept.
+  private let identities: [OperatorIdentity]
   /// Per node: somebody reads the order bytes of its rows.
   private let needsOrder: [Bool]
 
@@ -58,8 +60,16 @@ public struct JobBuilder {
         .joined(separator: "|")
     }
     let bytes = Array((text + sources + [description]).joined(separator: "\n").utf8)
+    identities = plan.identities
     identity = CheckpointIdentity(
-      fingerprint: CheckpointManifest.checksum(bytes), maxParallelism: configuration.maxParallelism)
+      fingerprint: CheckpointManifest.checksum(bytes), maxParallelism: configuration.maxParallelism, operators: identities)
+  }
+
+  /// Rows dropped as late, by the source's name, where there were any.
+  func lateRows(_ byID: [String: Int64]) -> [String: Int64] {
+    var named: [String: Int64] = [:]
+    for (id, count) in byID where count > 0 { named[identity.operators[id]?.name ?? id, default: 0] += count }
+    return named
   }
 
   /// The checkpoint that the configuration asks for; nil for a fresh start.
@@ -77,19 +87,7 @@ public struct JobBuilder {
   }
 
   func workers(restoring data: StoredCheckpoint?) throws(MillraceError) -> [Worker] {
-    if let data {
-      guard data.manifest.identity.fingerprint == identity.fingerprint else {
-        throw MillraceError(
-          .checkpointInvalid, "checkpoint \(data.id) belongs to another plan: tables, expressions or operators have changed since",
-          hint: "run the job text that took it, or start anew with another --checkpoint-dir")
-      }
-      guard data.manifest.identity.maxParallelism == identity.maxParallelism else {
-        throw MillraceError(
-          .checkpointInvalid,
-          "checkpoint \(data.id) has \(data.manifest.identity.maxParallelism) key groups, this job \(identity.maxParallelism)",
-          hint: "max parallelism is fixed for the life of a job's state")
-      }
-    }
+    if let data { try identity.check(data, leavesBehind: configuration.allowsNonRestoredState) }
     let parallelism = configuration.parallelism
     // queues[exchange][sender][receiver]
     let queues = graph.exchanges.map { exchange in
@@ -130,7 +128,7 @@ public struct JobBuilder {
       let node = plan.nodes[id]
       context.needsOrder = needsOrder[id]
       var state = StageInstance.NodeState(
-        id: id, operatorID: node.operatorID, portWatermarks: Array(repeating: .beginning, count: node.inputs.count))
+        id: id, stateID: identities[id].id, portWatermarks: Array(repeating: .beginning, count: node.inputs.count))
       state.isSingle = node.inputs.contains { $0.exchange == .single }
       switch node.kind {
       case .source(let scan, let rank): sources.append(try source(node, scan, rank, partition, data))
@@ -139,7 +137,7 @@ public struct JobBuilder {
       case .collect:
         guard let collector = collectors[id] else { break }
         let sink = CollectSink(collector, schema: node.schema, partition: partition, isDurable: isSimulated)
-        try sink.open(restoring: promised(data, node.operatorID, partition))
+        try sink.open(restoring: promised(data, identities[node.id].id, partition))
         state.sink = sink
       default:
         var process = try extensions(node, context)
@@ -191,7 +189,8 @@ public struct JobBuilder {
   ) throws(MillraceError) {
     let owned = KeyGroup.range(
       partition: partition, parallelism: configuration.parallelism, maxParallelism: configuration.maxParallelism)
-    try data.restore(node.operatorID, where: { isSingle ? partition == 0 : owned.contains($0) }) { group, bytes throws(MillraceError) in
+    try data.restore(identities[node.id].id, where: { isSingle ? partition == 0 : owned.contains($0) }) {
+      group, bytes throws(MillraceError) in
       try process.restore(keyGroup: group, bytes: bytes)
     }
     try process.finishRestore()
@@ -219,7 +218,7 @@ public struct JobBuilder {
     request.needsOrder = needsOrder[node.id]
     let connector = try connectors.source(request)
     var splits: [SourceDriver.SplitState] = []
-    let saved = data?.manifest.sources[node.operatorID] ?? [:]
+    let saved = data?.manifest.sources[identities[node.id].id] ?? [:]
     for split in try connector.splits() where split.ordinal % configuration.parallelism == partition {
       splits.append(
         try SourceDriver.SplitState(split, saved: saved[split.id]) { position throws(MillraceError) in
@@ -234,12 +233,12 @@ public struct JobBuilder {
         SinkRequest(
           table: table, ordinal: writersBefore(node, into: table), partition: partition, parallelism: configuration.parallelism,
           environment: environment))
-      try sink.open(restoring: promised(data, "late:" + node.operatorID, partition))
+      try sink.open(restoring: promised(data, "late:" + identities[node.id].id, partition))
       lateRows = sink
     }
     let pace = configuration.mode == .streaming ? connector.rowsPerSecond : nil
-    let late = partition == 0 ? data?.manifest.lateRows[node.operatorID] ?? 0 : 0
-    return SourceDriver(sourceID: node.operatorID, node: node.id, splits: splits, lateRowCount: late, lateRows: lateRows, pace: pace)
+    let late = partition == 0 ? data?.manifest.lateRows[identities[node.id].id] ?? 0 : 0
+    return SourceDriver(stateID: identities[node.id].id, node: node.id, splits: splits, lateRowCount: late, lateRows: lateRows, pace: pace)
   }
 
   private func values(
@@ -247,14 +246,14 @@ public struct JobBuilder {
   ) throws(MillraceError) -> SourceDriver {
     var splits: [SourceDriver.SplitState] = []
     if partition == 0 {
-      let saved = data?.manifest.sources[node.operatorID]?["values"]
+      let saved = data?.manifest.sources[identities[node.id].id]?["values"]
       splits = [
         try SourceDriver.SplitState(SourceSplit(id: "values", ordinal: 0), saved: saved) { position throws(MillraceError) in
           try ValuesReader(relation, from: position)
         }
       ]
     }
-    return SourceDriver(sourceID: node.operatorID, node: node.id, splits: splits, lateRowCount: 0, lateRows: nil, pace: nil)
+    return SourceDriver(stateID: identities[node.id].id, node: node.id, splits: splits, lateRowCount: 0, lateRows: nil, pace: nil)
   }
 
   private func sink(
@@ -264,7 +263,7 @@ public struct JobBuilder {
       SinkRequest(
         table: table, ordinal: writersBefore(node, into: table), partition: partition, parallelism: configuration.parallelism,
         environment: environment))
-    try sink.open(restoring: promised(data, node.operatorID, partition))
+    try sink.open(restoring: promised(data, identities[node.id].id, partition))
     return sink
   }
 

@@ -24,6 +24,10 @@ public struct JobConfiguration: Sendable {
   public var checkpointDirectory: String?
   public var checkpointIntervalMillis: Int64 = 10_000
   public var restore = Restore.none
+  /// State of a checkpoint that no operator of the job asks for is left out; otherwise it is an error.
+  public var allowsNonRestoredState = false
+  /// A folder: when the job is told to stop it puts a savepoint there first, and all output so far in place.
+  public var savepointDirectory: String?
   /// Complete checkpoints that are kept; older ones are deleted.
   public var checkpointsRetained = 3
   /// Updating results give every change, also in batch mode: for changelogs.
@@ -53,6 +57,8 @@ public struct JobResult: Sendable {
   public var restoredFrom: Int64?
   /// Most bytes of state that lay in files because of `JobConfiguration.stateMemoryLimit`.
   public var spilledBytesMax = 0
+  /// The savepoint that the job was stopped with.
+  public var savepoint: String?
   public init() {}
 }
 

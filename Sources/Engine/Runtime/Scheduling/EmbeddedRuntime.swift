@@ -35,7 +35,7 @@ public struct EmbeddedRuntime {
       // The sinks have shown what the end had promised; nothing is left to do.
       var result = JobResult()
       result.restoredFrom = restoredFrom
-      result.lateRows = restored.manifest.lateRows.filter { $0.value > 0 }
+      result.lateRows = builder.lateRows(restored.manifest.lateRows)
       for worker in workers { try worker.finish() }
       return result
     }
@@ -61,7 +61,8 @@ public struct EmbeddedRuntime {
       for worker in workers { worker.abort() }
       throw error
     }
-    for worker in workers { try worker.finish() }
+    // What has come since a savepoint belongs to the job that goes on from it.
+    if result.savepoint == nil { for worker in workers { try worker.finish() } } else { for worker in workers { worker.abort() } }
     result.rowsRead = control.rowsRead.load(ordering: .relaxed)
     return result
   }
@@ -97,9 +98,13 @@ public struct EmbeddedRuntime {
         if let failure = StateMemory.failure { throw failure }
         result.spilledBytesMax = max(result.spilledBytesMax, StateMemory.use.inFiles)
       }
-      if cancellation.isCancelled { throw MillraceError(.cancelled, "the job was stopped before its input ended") }
+      let isStopping = cancellation.isCancelled
+      if isStopping && configuration.savepointDirectory == nil {
+        throw MillraceError(.cancelled, "the job was stopped before its input ended")
+      }
       for part in snapshots { pending?.add(part) }
       if let complete = pending, complete.isComplete {
+        if complete.kind == .whole { result.savepoint = try writeSavepoint(complete.data) }
         if let store {
           // Here, and not by the workers, what they froze is encoded: they go on meanwhile.
           let saved = try store.save(complete.data, kind: complete.kind, identity: builder.identity)
@@ -113,18 +118,18 @@ public struct EmbeddedRuntime {
         try waitForCommits(control, id: complete.data.id, partitions: partitions)
         result.checkpointsCompleted += 1
         pending = nil
-        if complete.kind == .end {
-          result.lateRows = complete.data.lateRows.filter { $0.value > 0 }
+        if complete.kind != .regular {
+          result.lateRows = builder.lateRows(complete.data.lateRows)
           progress?(control.rowsRead.load(ordering: .relaxed))
           return
         }
       }
       let now = clock.monotonicMicros
       let isDue = interval.map { now - lastTrigger >= $0 * 1000 } ?? false
-      if pending == nil, finished || isDue {
+      if pending == nil, finished || isStopping || isDue {
         lastTrigger = now
         let id = requested + 1
-        let kind = finished ? CheckpointKind.end : .regular
+        let kind: CheckpointKind = finished ? .end : isStopping ? .whole : .regular
         pending = PendingCheckpoint(id: id, kind: kind, stages: builder.graph.stages.count, partitions: partitions)
         control.state.withLock { ($0.requested, $0.requestedKind) = (id, kind) }
         control.workerWakeUp.raise()
@@ -135,6 +140,21 @@ public struct EmbeddedRuntime {
       }
       control.coordinatorWakeUp.wait(after: seen, micros: 20_000)
     }
+  }
+
+  /// Returns the savepoint's own folder.
+  private func writeSavepoint(_ data: CheckpointData) throws(MillraceError) -> String? {
+    guard let directory = builder.configuration.savepointDirectory else { return nil }
+    let files = builder.environment.files
+    let name = FilePath.join(directory, CheckpointStore.folderName(data.id, prefix: "savepoint-"))
+    var folder = name
+    var others = 1
+    while try files.info(folder) != nil {
+      others += 1
+      folder = "\(name)-\(others)"
+    }
+    try CheckpointStore.write(whole: data, identity: builder.identity, files, folder: folder)
+    return folder
   }
 
   private func waitForCommits(_ control: JobControl, id: Int64, partitions: Int) throws(MillraceError) {

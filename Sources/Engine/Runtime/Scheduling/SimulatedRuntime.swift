@@ -97,7 +97,7 @@ public struct SimulatedRuntime {
       pending = nil
       result.checkpointsCompleted += 1
       // Of every life, so that one which only finds the end has it too.
-      result.lateRows = complete.data.lateRows.filter { $0.value > 0 }
+      result.lateRows = builder.lateRows(complete.data.lateRows)
       // A crash between durability and commit: the next life must finish the commit.
       if crashAfter != .max && random.next() % 8 == 0 { return false }
       for worker in workers { try worker.commit(complete.data.id) }

@@ -37,7 +37,8 @@ final class SourceDriver {
     }
   }
 
-  let sourceID: String
+  /// Under what its positions are kept in checkpoints.
+  let stateID: String
   /// Node in the physical plan.
   let node: Int
   private(set) var splits: [SplitState]
@@ -48,8 +49,8 @@ final class SourceDriver {
   private var pacedRows = 0.0
   private var pacedSince: Int64?
 
-  init(sourceID: String, node: Int, splits: [SplitState], lateRowCount: Int64, lateRows: (any Sink)?, pace: Double?) {
-    self.sourceID = sourceID
+  init(stateID: String, node: Int, splits: [SplitState], lateRowCount: Int64, lateRows: (any Sink)?, pace: Double?) {
+    self.stateID = stateID
     self.node = node
     self.splits = splits
     self.lateRowCount = lateRowCount

@@ -44,7 +44,8 @@ final class StageInstance {
 
   struct NodeState {
     var id: Int
-    var operatorID: String
+    /// Under what its state is kept in checkpoints.
+    var stateID: String
     var process: (any Operator)?
     var sink: (any Sink)?
     /// Makes the look-ups that the operator asks for.
@@ -174,14 +175,14 @@ final class StageInstance {
         var state = OperatorSnapshot(allowsIncrement: kind == .regular && node.layers.allowsIncrement)
         try process.snapshot(into: &state)
         nodes[at].layers.add(state)
-        data.operators[node.operatorID, default: [:]][partition] = state
+        data.operators[node.stateID, default: [:]][partition] = state
       }
-      if let sink = node.sink { data.sinks[node.operatorID, default: [:]][partition] = try sink.prepareCheckpoint(id) }
+      if let sink = node.sink { data.sinks[node.stateID, default: [:]][partition] = try sink.prepareCheckpoint(id) }
     }
     for source in sources {
-      for state in source.splits { data.sources[source.sourceID, default: [:]][state.split.id] = state.saved }
-      data.lateRows[source.sourceID, default: 0] += source.lateRowCount
-      if let late = try source.prepareLateRows(id) { data.sinks["late:" + source.sourceID, default: [:]][partition] = late }
+      for state in source.splits { data.sources[source.stateID, default: [:]][state.split.id] = state.saved }
+      data.lateRows[source.stateID, default: 0] += source.lateRowCount
+      if let late = try source.prepareLateRows(id) { data.sinks["late:" + source.stateID, default: [:]][partition] = late }
     }
     lastBarrier = id
     barrierAtSources = id

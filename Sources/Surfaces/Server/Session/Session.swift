@@ -77,7 +77,10 @@ public final class Session {
       case .reset(let key): try reset(key)
       case .showOptions: printRows(settings.sorted { $0.key < $1.key }.map { [$0.key, $0.value] }, ["key", "value"])
       case .insert(let job):
-        report(try launchInsert(job))
+        let result = try launchInsert(job)
+        report(result)
+        // The rest of the text is for whoever goes on from it.
+        if result.savepoint != nil { return }
       case .query(let job):
         let (result, rows) = try launchQuery(job, changelog: changelog)
         if let rows { try show(rows, output: output, changelog: changelog) }
@@ -172,6 +175,7 @@ public final class Session {
   private func launchQuery(_ job: JobPlan, changelog: Bool = false) throws(MillraceError) -> (result: JobResult, rows: Batch?) {
     var configuration = options.job
     configuration.checkpointDirectory = nil
+    configuration.savepointDirectory = nil
     configuration.restore = .none
     configuration.showsChanges = changelog
     try launcher(configuration).checkBounded(job)
@@ -183,7 +187,7 @@ public final class Session {
     let inserts = statements.count { if case .insert = $0.kind { true } else { false } }
     guard inserts > 1 else { return }
     throw MillraceError(
-      .invalidOption, "the text has \(inserts) jobs, but a checkpoint belongs to one", subject: "--restore-from",
+      .invalidOption, "the text has \(inserts) jobs, but a checkpoint belongs to one", subject: "--restore-from or --from-savepoint",
       hint: "give --restore with --checkpoint-dir, or run the INSERTs as one statement set")
   }
 
@@ -320,7 +324,11 @@ public final class Session {
 
   private func report(_ result: JobResult) {
     let restored = result.restoredFrom.map { ", restored from checkpoint \($0)" } ?? ""
-    environment.console.write("done: \(result.rowsRead) rows read\(restored)\n", to: .error)
+    if let savepoint = result.savepoint {
+      environment.console.write("stopped: \(result.rowsRead) rows read\(restored)\nsavepoint \(savepoint)\n", to: .error)
+    } else {
+      environment.console.write("done: \(result.rowsRead) rows read\(restored)\n", to: .error)
+    }
     reportLate(result)
   }
 
