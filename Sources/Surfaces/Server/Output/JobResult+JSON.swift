@@ -8,7 +8,8 @@ extension JobResult {
       ("rows_read", "\(rowsRead)"), ("late_rows", "\(late)"), ("checkpoints", "\(checkpointsCompleted)"),
       ("state_bytes_max", "\(stateBytesMax)"), ("checkpoint_ms_max", "\(checkpointMicrosMax / 1000)"),
       ("checkpoint_bytes_written", "\(checkpointBytesWritten)"), ("checkpoint_pause_ms", "\(checkpointPauseMicros / 1000)"),
-      ("spilled_bytes_max", "\(spilledBytesMax)"), ("savepoint", savepoint.map(Self.quoted) ?? "null"), ("restored_from", restoredFrom.map { "\($0)" } ?? "null"),
+      ("spilled_bytes_max", "\(spilledBytesMax)"), ("savepoint", savepoint.map(Self.quoted) ?? "null"),
+      ("restored_from", restoredFrom.map { "\($0)" } ?? "null"),
     ]
     return "{" + members.map { "\"\($0)\":\($1)" }.joined(separator: ",") + "}"
   }
