@@ -56,6 +56,10 @@ public struct SystemClock: WallClock {
     let time = Self.read(CLOCK_MONOTONIC)
     return UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec)
   }
+  public var threadCPUNanos: UInt64 {
+    let time = Self.read(CLOCK_THREAD_CPUTIME_ID)
+    return UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec)
+  }
   public func sleep(nanos: UInt64) {
     var left = timespec(tv_sec: Int(nanos / 1_000_000_000), tv_nsec: Int(nanos % 1_000_000_000))
     var unslept = timespec()

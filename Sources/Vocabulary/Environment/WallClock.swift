@@ -9,6 +9,13 @@ public protocol WallClock: Sendable {
   var monotonicNanos: UInt64 { get }
   /// Blocks the calling thread.
   func sleep(nanos: UInt64)
+  /// CPU time that the calling thread has used, in nanoseconds. For measuring only.
+  var threadCPUNanos: UInt64 { get }
+}
+
+extension WallClock {
+  /// Of a clock that knows of no threads: time that passes is time worked.
+  public var threadCPUNanos: UInt64 { monotonicNanos }
 }
 
 /// A clock that moves only when told: for tests and simulations. Sleeping moves it.

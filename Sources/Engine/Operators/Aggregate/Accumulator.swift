@@ -77,6 +77,9 @@ class Accumulator {
   }
   var combining: Combining { .stores }
 
+  /// Bytes kept beside the rows of words.
+  var heldBytes: Int { 0 }
+
   init(offset: Int) { self.offset = offset }
 
   /// Takes in rows: row i belongs to group `ids[i]`.

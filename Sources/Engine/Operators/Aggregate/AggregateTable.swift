@@ -156,6 +156,9 @@ final class AggregateTable {
 
   var rows: StateRows { StateRows(base: words.base, stride: stride) }
 
+  /// Bytes reserved for the states of groups.
+  var heldBytes: Int { accumulators.reduce(words.heldBytes) { $0 + $1.heldBytes } }
+
   /// Makes groups below `bound` usable.
   func grow(to bound: Int) { words.grow(to: bound * stride) }
 

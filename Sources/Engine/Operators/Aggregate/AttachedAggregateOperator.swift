@@ -34,6 +34,10 @@ public final class AttachedAggregateOperator: Operator {
     endName = "window_end"
   }
 
+  public var stateSize: StateSize {
+    StateSize(keys: index.count, bytes: index.heldBytes + table.heldBytes + ends.heldBytes + due.heldBytes)
+  }
+
   public func process(_ batch: Batch, port: Int, into output: inout OperatorOutput) throws(MillraceError) {
     let count = batch.rowCount
     guard count > 0 else { return }

@@ -25,6 +25,8 @@ final class DistinctAccumulator: Accumulator {
     super.init(offset: offset)
   }
 
+  override var heldBytes: Int { values.heldBytes + entries.heldBytes + weights.heldBytes + inner.heldBytes }
+
   override var recordsHistory: Bool { inner.recordsHistory }
 
   override func update(

@@ -116,6 +116,7 @@ final class EncodedExtremeAccumulator: Accumulator {
   /// Handles that a recorded history may still name.
   private var replaced: [Int64] = []
   override var wordCount: Int { 1 }
+  override var heldBytes: Int { values.heldBytes { $0.capacity } }
   override var recordsHistory: Bool { true }
 
   override func record(

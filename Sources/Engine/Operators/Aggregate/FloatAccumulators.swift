@@ -71,6 +71,7 @@ final class FloatSumAccumulator: Accumulator {
   private let type: DataType
   private let isAverage: Bool
   let sums = ExactFloatState(squares: false)
+  override var heldBytes: Int { sums.store.heldBytes }
   override var wordCount: Int { sums.wordCount }
   override var combining: Combining { .words }
 
@@ -125,6 +126,7 @@ final class VarianceAccumulator: Accumulator {
   private let isSample: Bool
   private let isDeviation: Bool
   let sums = ExactFloatState(squares: true)
+  override var heldBytes: Int { sums.store.heldBytes }
   override var wordCount: Int { sums.wordCount }
   override var combining: Combining { .words }
 

@@ -73,6 +73,10 @@ public final class GroupAggregateOperator: Operator {
     buffer = TotalOrderBuffer(schemas: [inputSchema], ordersTies: aggregate.aggregates.contains { $0.function.isOrderSensitive })
   }
 
+  public var stateSize: StateSize {
+    StateSize(keys: index.count, bytes: index.heldBytes + table.heldBytes + buffer.heldBytes + (changed?.heldBytes ?? 0))
+  }
+
   public func process(_ batch: Batch, port: Int, into output: inout OperatorOutput) throws(MillraceError) {
     guard batch.rowCount > 0 else { return }
     if emission != .atEnd && takesInstants(batch) {

@@ -20,6 +20,9 @@ final class KeptRowsAccumulator: Accumulator {
   private let finish: KeptRowsResult
   private var groups = StoredValues<[Entry]>()
   override var wordCount: Int { 1 }
+  override var heldBytes: Int {
+    groups.heldBytes { entries in entries.reduce(entries.heldSlots) { $0 + $1.key.capacity + $1.value.capacity } }
+  }
 
   init(offset: Int, type: DataType, finish: KeptRowsResult) {
     self.type = type

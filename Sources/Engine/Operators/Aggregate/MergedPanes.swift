@@ -17,6 +17,8 @@ final class MergedPanes {
 
   init(_ layout: AggregateLayout) { self.layout = layout }
 
+  var heldBytes: Int { (table?.heldBytes ?? 0) + identity.heldSlots }
+
   /// The table of all groups below `bound` over some panes, good until the next call; nil when the aggregates keep so much beside
   /// their words that the whole window should not be held twice.
   ///

@@ -12,6 +12,7 @@ final class OrderedValueAccumulator: Accumulator {
   private let isLast: Bool
   private var values = StoredValues<Held>()
   override var wordCount: Int { 2 }
+  override var heldBytes: Int { values.heldBytes { $0.order.capacity + $0.value.capacity } }
 
   init(offset: Int, type: DataType, isLast: Bool) {
     self.type = type

@@ -12,6 +12,7 @@ final class QuantileSketchAccumulator: Accumulator {
   /// Per group its buckets, ascending by value, and what is in each.
   private var sketches = StoredValues<[(bucket: Int32, count: Int64)]>()
   override var wordCount: Int { 1 }
+  override var heldBytes: Int { sketches.heldBytes { $0.heldSlots } }
 
   init(offset: Int, quantile: Double) {
     self.quantile = quantile

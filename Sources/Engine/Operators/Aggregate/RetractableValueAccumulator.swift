@@ -20,6 +20,9 @@ final class RetractableValueAccumulator: Accumulator {
   private let takesLast: Bool
   private var groups = StoredValues<[Entry]>()
   override var wordCount: Int { 1 }
+  override var heldBytes: Int {
+    groups.heldBytes { entries in entries.reduce(entries.heldSlots) { $0 + $1.key.capacity + $1.value.capacity } }
+  }
 
   init(offset: Int, type: DataType, function: AggregateFunction) {
     self.type = type

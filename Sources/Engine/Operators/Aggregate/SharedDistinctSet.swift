@@ -42,6 +42,8 @@ final class SharedDistinctSet {
     StateMemory.free(entries, count * MemoryLayout<Entry>.stride)
   }
 
+  var heldBytes: Int { (1 << Int(slotBits)) * MemoryLayout<Entry>.stride + (log?.heldBytes ?? 0) }
+
   @inline(__always) private static func hash(_ value: Int64, _ group: Int32) -> UInt64 {
     let x = UInt64(bitPattern: value) &* 0x9E37_79B9_7F4A_7C15 ^ UInt64(UInt32(bitPattern: group)) &* 0xD6E8_FEB8_6659_FD93
     let p = x.multipliedFullWidth(by: 0xA076_1D64_78BD_642F)
@@ -152,6 +154,7 @@ final class SharedDistinctAccumulator: Accumulator {
   /// Looks rows up for all calls of the set, of which it is the first, and stores the set.
   private let leads: Bool
   override var wordCount: Int { 1 }
+  override var heldBytes: Int { leads ? set.heldBytes : 0 }
   override var recordsHistory: Bool { true }
 
   init(offset: Int, set: SharedDistinctSet, call: Int) {

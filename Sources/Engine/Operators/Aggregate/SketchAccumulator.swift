@@ -15,6 +15,14 @@ final class SketchAccumulator: Accumulator {
   private var sketches = StoredValues<Sketch>()
   private let rows: LaneRows
   override var wordCount: Int { 1 }
+  override var heldBytes: Int {
+    sketches.heldBytes { sketch in
+      switch sketch {
+      case .few(let entries): entries.heldSlots
+      case .registers(let ranks): ranks.capacity
+      }
+    }
+  }
 
   init(offset: Int, argument: DataType?) {
     rows = LaneRows(argument)

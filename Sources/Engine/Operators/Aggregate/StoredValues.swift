@@ -8,6 +8,11 @@ struct StoredValues<Element> {
 
   subscript(handle: Int64) -> Element? { handle > 0 ? values[Int(handle) - 1] : nil }
 
+  /// Bytes of all values, each owning as many beyond its slot as `owned` says.
+  func heldBytes(_ owned: (Element) -> Int) -> Int {
+    values.reduce(values.heldSlots + free.heldSlots) { $0 + ($1.map(owned) ?? 0) }
+  }
+
   /// Replaces the value of a handle, or makes a new handle for 0.
   mutating func store(_ value: Element, _ handle: Int64) -> Int64 {
     if handle > 0 {

@@ -9,6 +9,8 @@ final class UserAggregateAccumulator: Accumulator {
   private let retracts: Bool
   private var states = StoredValues<any UserAggregateState>()
   override var wordCount: Int { 1 }
+  /// What a state takes is its own affair: as many bytes as it is written as.
+  override var heldBytes: Int { states.heldBytes { $0.encoded().count } }
 
   /// The argument is a row of the function's arguments.
   init(offset: Int, function: any UserAggregateFunction, resultType: DataType, retracts: Bool) throws(MillraceError) {

@@ -41,6 +41,10 @@ public final class WindowAggregateOperator: Operator {
     timeType = inputSchema.fields[spec.timeColumn].type
   }
 
+  public var stateSize: StateSize {
+    StateSize(keys: panes.index.count, bytes: panes.heldBytes + merged.heldBytes + (chunkTable?.heldBytes ?? 0))
+  }
+
   public func process(_ batch: Batch, port: Int, into output: inout OperatorOutput) throws(MillraceError) {
     let count = batch.rowCount
     guard count > 0 else { return }

@@ -24,6 +24,8 @@ final class WindowPanes {
 
     var isDense: Bool { locals == nil }
 
+    var heldBytes: Int { table.heldBytes + ids.heldSlots + (locals?.heldBytes ?? 0) }
+
     /// The groups of some keys in `table`, -1 for those without rows.
     func groups(_ ids: [Int32]) -> [Int32] {
       if let locals { return WindowPanes.lookUp(ids, in: locals, insert: false) }
@@ -64,6 +66,11 @@ final class WindowPanes {
   init(keyTypes: [DataType], layout: AggregateLayout, maxParallelism: Int) {
     index = KeyIndex(types: keyTypes, maxParallelism: maxParallelism)
     self.layout = layout
+  }
+
+  var heldBytes: Int {
+    let keys = index.heldBytes + paneCounts.heldBytes + order.heldBytes + absent.heldSlots
+    return panes.reduce(keys + (spare?.heldBytes ?? 0)) { $0 + $1.heldBytes }
   }
 
   func pane(at start: Int64) throws(MillraceError) -> Pane {

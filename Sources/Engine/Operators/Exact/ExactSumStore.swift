@@ -9,6 +9,9 @@ final class ExactSumStore {
   private let narrowWords: Int
   private var wide = StoredValues<WideFloatSum>()
 
+  /// Bytes of the sums that do not fit into their rows' words.
+  var heldBytes: Int { wide.heldBytes(\.heldBytes) }
+
   init(squares: Bool) {
     keepsSquares = squares
     narrowWords = ExactFloat.sumWords + (squares ? ExactFloat.squareWords : 0)

@@ -11,6 +11,7 @@ struct WideFloatSum {
   private(set) var notNumbers: Int64 = 0
   private(set) var infinities: Int64 = 0
   private(set) var negativeInfinities: Int64 = 0
+  var heldBytes: Int { sum.heldSlots + squares.heldSlots }
 
   init(squares: Bool) { self.squares = squares ? [Int64](repeating: 0, count: Self.squareCount) : [] }
 

@@ -72,6 +72,14 @@ public final class CalledLookupJoinOperator: Operator {
 
   // MARK: events
 
+  public var stateSize: StateSize {
+    let perKey = index.heldBytes + states.heldBytes + first.heldBytes + knownSince.heldBytes + waiters.heldBytes + kept.heldSlots
+    let waiting = queue[queueStart...].reduce(queue.heldSlots) {
+      if case .rows(let batch, let ids, _) = $1 { $0 + batch.heldBytes + ids.heldSlots } else { $0 }
+    }
+    return StateSize(keys: knownCount, bytes: perKey + store.heldBytes + next.heldBytes + waiting)
+  }
+
   public func process(_ batch: Batch, port: Int, into output: inout OperatorOutput) throws(MillraceError) {
     guard batch.rowCount > 0 else { return }
     try enqueue(batch)

@@ -27,6 +27,8 @@ public final class HashJoinOperator: Operator {
 
   private func schema(_ port: Int) -> Schema { port == 0 ? join.left.schema : join.right.schema }
 
+  public var stateSize: StateSize { StateSize(keys: 0, bytes: held.reduce(0) { $0 + $1.reduce(0) { $0 + $1.heldBytes } }) }
+
   public func process(_ batch: Batch, port: Int, into output: inout OperatorOutput) throws(MillraceError) {
     if batch.rowCount > 0 { held[port].append(batch) }
   }

@@ -60,6 +60,10 @@ public final class IntervalJoinOperator: Operator {
   private var left: IntervalJoinSide { sides[0] }
   private var right: IntervalJoinSide { sides[1] }
 
+  public var stateSize: StateSize {
+    StateSize(keys: index.count, bytes: sides.reduce(index.heldBytes + buffer.heldBytes + liveRows.heldBytes) { $0 + $1.heldBytes })
+  }
+
   public func process(_ batch: Batch, port: Int, into output: inout OperatorOutput) throws(MillraceError) {
     if let weights = batch.weights?.pointer(Int64.self), (0..<batch.rowCount).contains(where: { weights[$0] != 1 }) {
       throw .notSupported("an interval join of an input that retracts rows", hint: "join the streams before aggregating them")

@@ -31,6 +31,7 @@ final class IntervalJoinSide {
 
   var end: Int { log.end }
   var start: Int { log.start }
+  var heldBytes: Int { log.heldBytes + entries.heldSlots + eventTimes.heldSlots + newest.heldBytes }
 
   func time(_ number: Int) -> Int64 { entries[number - base].time }
   func eventTime(_ number: Int) -> Int64 { eventTimes[number - base] }

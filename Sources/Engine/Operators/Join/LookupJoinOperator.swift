@@ -44,6 +44,10 @@ public final class LookupJoinOperator: Operator {
     self.isUnique = isUnique
   }
 
+  public var stateSize: StateSize {
+    StateSize(keys: index.count, bytes: rows.heldBytes + index.heldBytes + first.heldBytes + next.heldSlots)
+  }
+
   public func process(_ batch: Batch, port: Int, into output: inout OperatorOutput) throws(MillraceError) {
     guard batch.rowCount > 0 else { return }
     let ids = pairs.ids(try pairs.keys(batch, isLeft: true), rowCount: batch.rowCount, in: index, insert: false)

@@ -56,6 +56,10 @@ public final class StreamJoinOperator: Operator {
     buffer = TotalOrderBuffer(schemas: [join.left.schema, join.right.schema])
   }
 
+  public var stateSize: StateSize {
+    StateSize(keys: index.count, bytes: sides.reduce(index.heldBytes + buffer.heldBytes) { $0 + $1.heldBytes })
+  }
+
   public func process(_ batch: Batch, port: Int, into output: inout OperatorOutput) throws(MillraceError) {
     guard batch.rowCount > 0 else { return }
     if isOrdered { return try buffer.push(batch, port: port) }

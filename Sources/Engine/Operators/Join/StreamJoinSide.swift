@@ -43,6 +43,12 @@ final class StreamJoinSide {
 
   var count: Int { store.count }
 
+  var heldBytes: Int {
+    let perRow = keyOfRow.heldBytes + previous.heldBytes + weights.heldBytes + matches.heldBytes + deadlines.heldBytes
+    let byContent = (contents?.heldBytes ?? 0) + rowOfContent.heldBytes + contentOfRow.heldBytes
+    return store.heldBytes + newest.heldBytes + perRow + byContent
+  }
+
   @inline(__always) func weight(_ row: Int32) -> Int64 { weights.base[Int(row)] }
   @inline(__always) func setWeight(_ row: Int32, _ weight: Int64) {
     if weight == 0 && weights.base[Int(row)] != 0 { deadCount &+= 1 }

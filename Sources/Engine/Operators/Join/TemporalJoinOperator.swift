@@ -39,6 +39,10 @@ public final class TemporalJoinOperator: Operator {
     store = RowStore(schema: join.right.schema)
   }
 
+  public var stateSize: StateSize {
+    StateSize(keys: index.count, bytes: index.heldBytes + store.heldBytes + contents.heldBytes + current.heldBytes + buffer.heldBytes)
+  }
+
   public func process(_ batch: Batch, port: Int, into output: inout OperatorOutput) throws(MillraceError) {
     if port == 0 { try PendingRows.requireInsertions(batch, "FOR SYSTEM_TIME AS OF event time") }
     try buffer.push(batch, port: port)

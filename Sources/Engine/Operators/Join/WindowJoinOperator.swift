@@ -41,6 +41,8 @@ public final class WindowJoinOperator: Operator {
 
   private func schema(_ port: Int) -> Schema { port == 0 ? join.left.schema : join.right.schema }
 
+  public var stateSize: StateSize { StateSize(keys: 0, bytes: sides.reduce(0) { $0 + $1.heldBytes }) }
+
   public func process(_ batch: Batch, port: Int, into output: inout OperatorOutput) throws(MillraceError) {
     guard batch.rowCount > 0 else { return }
     if let weights = batch.weights?.pointer(Int64.self), (0..<batch.rowCount).contains(where: { weights[$0] != 1 }) {

@@ -27,6 +27,8 @@ final class WindowRows {
   /// Rows kept, also those that wait to be cleared away.
   var rowCount: Int { store.count }
 
+  var heldBytes: Int { store.heldBytes + due.heldBytes + ends.heldSlots }
+
   /// Adds rows with the ends of their windows.
   func append(_ batch: Batch, ends: UnsafePointer<Int64>) {
     due.add(from: store.count, ends, batch.rowCount)

@@ -29,6 +29,9 @@ public protocol Operator: AnyObject {
   /// Takes the answer of a call. Returns the watermark of the output.
   func complete(_ answer: LookupAnswer, into output: inout OperatorOutput) throws(MillraceError) -> EventTime
 
+  /// What it keeps at present. May cost a walk over all of its state: for looking at a running job, not for hot paths.
+  var stateSize: StateSize { get }
+
   /// False while it should get no more rows because answers are outstanding.
   var hasRoom: Bool { get }
 }
@@ -45,6 +48,7 @@ extension Operator {
   public func takeLookupCalls() -> [LookupCall] { [] }
   public func complete(_ answer: LookupAnswer, into output: inout OperatorOutput) throws(MillraceError) -> EventTime { .beginning }
   public var hasRoom: Bool { true }
+  public var stateSize: StateSize { .none }
   public func advance(to watermark: EventTime, into output: inout OperatorOutput) throws(MillraceError) -> EventTime { watermark }
   public func snapshot(into snapshot: inout OperatorSnapshot) throws(MillraceError) {}
   public func finishRestore() throws(MillraceError) {}

@@ -243,6 +243,8 @@ class FrameFunction {
 
   init(calls: [Int]) { self.calls = calls }
 
+  /// Bytes reserved for results and for what leads to them.
+  var heldBytes: Int { 0 }
   /// Rows came into the store.
   func append(_ fresh: OrderedRows.Fresh) {}
   /// Makes slots below `bound` usable.

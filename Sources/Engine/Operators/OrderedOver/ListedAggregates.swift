@@ -22,6 +22,7 @@ final class ListedAggregates: FrameFunction {
     table.grow(to: 1)
   }
 
+  override var heldBytes: Int { table.heldBytes }
   override func growSlots(to bound: Int) { table.grow(to: bound) }
   override func release(_ slots: [Int32]) { table.clear(slots) }
 

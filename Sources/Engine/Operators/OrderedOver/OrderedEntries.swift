@@ -25,6 +25,8 @@ struct OrderedEntries {
     }
   }
 
+  var heldBytes: Int { runs.reduce(runs.heldSlots) { $0 + $1.heldSlots } }
+
   /// The run and the place in it of a position below `count`.
   private func place(_ position: Int) -> (run: Int, at: Int) {
     var rest = position

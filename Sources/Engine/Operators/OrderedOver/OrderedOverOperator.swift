@@ -78,6 +78,13 @@ public final class OrderedOverOperator: Operator {
     for function in functions { function.growSlots(to: 1) }
   }
 
+  public var stateSize: StateSize {
+    let entries = partitions.reduce(partitions.heldSlots) { $0 + $1.heldBytes }
+    let results = functions.reduce(slots.heldBytes + (rangeKeys?.heldBytes ?? 0)) { $0 + $1.heldBytes }
+    let perRow = pending.heldBytes + nextTouched.heldBytes
+    return StateSize(keys: index.count, bytes: index.heldBytes + rows.heldBytes + buffer.heldBytes + entries + results + perRow)
+  }
+
   public func process(_ batch: Batch, port: Int, into output: inout OperatorOutput) throws(MillraceError) {
     guard batch.rowCount > 0 else { return }
     try placeRestored()

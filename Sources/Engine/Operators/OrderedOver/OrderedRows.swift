@@ -38,6 +38,10 @@ final class OrderedRows {
   }
 
   var count: Int { store.count }
+  var heldBytes: Int {
+    let byContent = (contents?.heldBytes ?? 0) + rowOfContent.heldBytes + contentOfRow.heldBytes
+    return store.heldBytes + keys.heldBytes + prefixes.heldBytes + partitions.heldBytes + weights.heldBytes + byContent
+  }
   @inline(__always) func partition(_ row: Int32) -> Int32 { partitions.base[Int(row)] }
   @inline(__always) func weight(_ row: Int32) -> Int64 { weights.base[Int(row)] }
   @inline(__always) func key(_ row: Int32) -> UnsafeBufferPointer<UInt8> { keys.slot(Int(row)) }

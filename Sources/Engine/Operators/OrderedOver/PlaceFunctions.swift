@@ -18,6 +18,8 @@ class RowFunction: FrameFunction {
     super.init(calls: [call])
   }
 
+  override var heldBytes: Int { found.heldBytes + mask.heldBytes }
+
   override func growSlots(to bound: Int) { found.grow(to: bound) }
 
   override func results(_ slots: [Int32], rows: [Int32], _ store: RowStore) throws(MillraceError) -> [Column] {
@@ -134,6 +136,7 @@ final class ExtremeFunction: RowFunction {
   private let widening = WideningBuffer()
   /// Positions in the frame, the best first, each followed by the best of those after it.
   private let candidates = DenseArray<Int32>(fill: 0)
+  override var heldBytes: Int { super.heldBytes + images.heldBytes + encoded.heldBytes }
   override var canResume: Bool { true }
 
   init(call: Int, argument: Int, filter: Int?, type: DataType, isMax: Bool) {
@@ -273,6 +276,8 @@ final class PartitionPlaceFunction: FrameFunction {
     self.rows = rows
     super.init(calls: [call])
   }
+
+  override var heldBytes: Int { values.heldBytes }
 
   override func growSlots(to bound: Int) { values.grow(to: bound) }
 

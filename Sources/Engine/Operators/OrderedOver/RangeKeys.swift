@@ -12,6 +12,8 @@ final class RangeKeys {
   private let key: Sort.Key
   private let isFloat: Bool
 
+  var heldBytes: Int { bands.heldBytes + exact.heldBytes + floats.heldBytes }
+
   init(_ key: Sort.Key) {
     self.key = key
     isFloat = key.expression.type.isFloating

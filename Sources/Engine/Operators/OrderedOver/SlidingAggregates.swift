@@ -53,6 +53,7 @@ final class SlidingAggregates: FrameFunction {
   private let lanes: [Lane]
   private let isDistinct: Bool
   override var canResume: Bool { !isDistinct }
+  override var heldBytes: Int { table.heldBytes }
 
   /// - Parameters:
   ///   - aggregates: all DISTINCT or none.

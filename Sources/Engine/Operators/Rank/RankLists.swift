@@ -16,6 +16,8 @@ final class RankLists {
     slots = DenseArray(fill: -1, capacity: isShort ? 64 * max(1, limit) : 16)
   }
 
+  var heldBytes: Int { long.reduce(counts.heldBytes + slots.heldBytes + long.heldSlots) { $0 + $1.heldSlots } }
+
   /// Makes keys below `bound` usable.
   func grow(to bound: Int) {
     counts.grow(to: bound)

@@ -51,6 +51,10 @@ public final class RankOperator: Operator {
     buffer = TotalOrderBuffer(schemas: [input])
   }
 
+  public var stateSize: StateSize {
+    StateSize(keys: index.count, bytes: index.heldBytes + rows.heldBytes + lists.heldBytes + buffer.heldBytes)
+  }
+
   public func process(_ batch: Batch, port: Int, into output: inout OperatorOutput) throws(MillraceError) {
     guard batch.rowCount > 0, limit > 0 else { return }
     if isOrdered { return try buffer.push(batch, port: 0) }

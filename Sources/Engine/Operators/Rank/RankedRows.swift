@@ -24,6 +24,11 @@ final class RankedRows {
 
   var count: Int { store.count }
 
+  var heldBytes: Int {
+    let byContent = (contents?.heldBytes ?? 0) + rowOfContent.heldBytes + contentOfRow.heldBytes
+    return store.heldBytes + prefixes.heldBytes + nullPlaces.heldBytes + sortBytes.heldBytes + byContent
+  }
+
   func sortKeys(_ batch: Batch) throws(MillraceError) -> SortKeyEncoder.Encoded { try encoder.encode(batch) }
 
   @inline(__always) func prefix(_ row: Int32) -> UInt64 { prefixes.base[Int(row)] }

@@ -37,6 +37,8 @@ public final class WindowRankOperator: Operator {
     rows = WindowRows(schema: inputSchema, stepMicros: clock.stepMicros)
   }
 
+  public var stateSize: StateSize { StateSize(keys: 0, bytes: rows.heldBytes) }
+
   public func process(_ batch: Batch, port: Int, into output: inout OperatorOutput) throws(MillraceError) {
     guard batch.rowCount > 0, rank.limit.map({ $0 > 0 }) ?? true else { return }
     if let weights = batch.weights?.pointer(Int64.self), (0..<batch.rowCount).contains(where: { weights[$0] != 1 }) {

@@ -28,6 +28,8 @@ public final class SortLimitOperator: Operator {
     keys = try ExpressionEvaluator(sort.keys.map(\.expression), schema: schema)
   }
 
+  public var stateSize: StateSize { StateSize(keys: 0, bytes: held.reduce(0) { $0 + $1.heldBytes }) }
+
   public func process(_ batch: Batch, port: Int, into output: inout OperatorOutput) throws(MillraceError) {
     guard batch.rowCount > 0 else { return }
     held.append(batch)

@@ -34,6 +34,10 @@ final class OpenSessions {
   /// Every number ever handed out is below this: the size for arrays by session.
   var bound: Int { Int(numbers.bound) }
 
+  var heldBytes: Int {
+    index.heldBytes + sessions.heldBytes + numbers.heldBytes + latest.heldBytes + queue.heldBytes
+  }
+
   func start(_ session: Int32) -> Int64 { sessions[Int(session)].start }
   func end(_ session: Int32) -> Int64 { sessions[Int(session)].end }
   func key(_ session: Int32) -> Int32 { sessions[Int(session)].key }

@@ -34,6 +34,8 @@ public final class SessionAggregateOperator: Operator {
     timeName = inputSchema.fields[spec.timeColumn].name
   }
 
+  public var stateSize: StateSize { StateSize(keys: sessions.index.count, bytes: sessions.heldBytes + table.heldBytes) }
+
   public func process(_ batch: Batch, port: Int, into output: inout OperatorOutput) throws(MillraceError) {
     let count = batch.rowCount
     guard count > 0 else { return }

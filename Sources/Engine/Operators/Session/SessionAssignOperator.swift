@@ -35,6 +35,8 @@ public final class SessionAssignOperator: Operator {
     rows = SessionRows(schema: inputSchema)
   }
 
+  public var stateSize: StateSize { StateSize(keys: sessions.index.count, bytes: sessions.heldBytes + rows.heldBytes) }
+
   public func process(_ batch: Batch, port: Int, into output: inout OperatorOutput) throws(MillraceError) {
     guard batch.rowCount > 0 else { return }
     if let weights = batch.weights?.pointer(Int64.self), (0..<batch.rowCount).contains(where: { weights[$0] < 1 }) {

@@ -26,6 +26,8 @@ struct SessionRows {
   /// Rows kept, also those that wait to be cleared away.
   var heldRows: Int { next.count }
 
+  var heldBytes: Int { log.heldBytes + next.heldSlots + chains.heldBytes }
+
   /// Adds rows; row i is of session `sessions[i]`.
   mutating func append(_ batch: Batch, sessions: [Int32]) {
     chains.grow(to: Int(sessions.max() ?? 0) + 1)

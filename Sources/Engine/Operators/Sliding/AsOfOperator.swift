@@ -97,6 +97,8 @@ public final class AsOfOperator: Operator {
 
   // MARK: input
 
+  public var stateSize: StateSize { state.size + StateSize(keys: 0, bytes: buffer.heldBytes) }
+
   public func process(_ batch: Batch, port: Int, into output: inout OperatorOutput) throws(MillraceError) {
     try PendingRows.requireInsertions(batch, "feature view \(name)")
     guard batch.rowCount > 0 else { return }

@@ -35,6 +35,15 @@ final class DistinctSet: SlidingComponent {
 
   deinit { for key in 0..<slots.capacity { clear(Int32(key)) } }
 
+  override var heldBytes: Int {
+    var total = slots.heldBytes
+    for key in 0..<slots.capacity where slots.base[key].memory != nil {
+      total += Layout(Int(slots.base[key].capacity), stride).words * 8
+      if form == .bytes { forEachLive(slots.base[key]) { _, entry in total += Blob.heldBytes(entry[2]) } }
+    }
+    return total
+  }
+
   override func grow(to bound: Int) { slots.grow(to: bound) }
 
   override func run(_ steps: SlidingSteps, _ rows: LaneRows) {

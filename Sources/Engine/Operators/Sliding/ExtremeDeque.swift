@@ -31,6 +31,17 @@ final class ExtremeDeque: SlidingComponent {
 
   deinit { for key in 0..<slots.capacity { clear(Int32(key)) } }
 
+  override var heldBytes: Int {
+    var total = slots.heldBytes
+    for key in 0..<slots.capacity {
+      let slot = slots.base[key]
+      guard let memory = slot.memory else { continue }
+      total += Int(slot.capacity) * stride * 8
+      if form == .bytes { for i in slot.start..<slot.end { total += Blob.heldBytes(memory[Int(i) * stride + 1]) } }
+    }
+    return total
+  }
+
   override func grow(to bound: Int) { slots.grow(to: bound) }
 
   override func run(_ steps: SlidingSteps, _ rows: LaneRows) {

@@ -154,5 +154,7 @@ enum Blob {
     return UnsafeRawBufferPointer(start: memory + 8, count: memory.load(as: Int.self))
   }
 
+  static func heldBytes(_ word: Int64) -> Int { 8 + bytes(word).count }
+
   static func release(_ word: Int64) { UnsafeMutableRawPointer(bitPattern: Int(word))?.deallocate() }
 }

@@ -23,6 +23,11 @@ final class LatestValue: SlidingComponent {
 
   deinit { if form == .bytes { for i in 0..<slots.capacity where slots.base[i].isPresent { Blob.release(slots.base[i].low) } } }
 
+  override var heldBytes: Int {
+    guard form == .bytes else { return slots.heldBytes }
+    return (0..<slots.capacity).reduce(slots.heldBytes) { $0 + (slots.base[$1].isPresent ? Blob.heldBytes(slots.base[$1].low) : 0) }
+  }
+
   override func grow(to bound: Int) { slots.grow(to: bound) }
 
   override func run(_ steps: SlidingSteps, _ rows: LaneRows) {

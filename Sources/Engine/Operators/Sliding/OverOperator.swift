@@ -87,6 +87,8 @@ public final class OverOperator: Operator {
     }
   }
 
+  public var stateSize: StateSize { state.size + StateSize(keys: 0, bytes: buffer.heldBytes) }
+
   public func process(_ batch: Batch, port: Int, into output: inout OperatorOutput) throws(MillraceError) {
     try PendingRows.requireInsertions(batch, "OVER")
     guard batch.rowCount > 0 else { return }

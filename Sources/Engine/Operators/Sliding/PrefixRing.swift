@@ -79,6 +79,20 @@ final class PrefixRing: SlidingComponent {
 
   deinit { for key in 0..<slots.capacity { clear(Int32(key)) } }
 
+  override var heldBytes: Int {
+    var total = slots.heldBytes
+    for key in 0..<slots.capacity {
+      let slot = slots.base[key]
+      guard let memory = slot.memory else { continue }
+      total += (entriesOffset + slot.capacity * stride) * 8
+      guard kept == .bytes else { continue }
+      let value = entriesOffset + 1 + sumWords
+      for at in slot.first..<slot.head { total += Blob.heldBytes(memory[value + (at & (slot.capacity - 1)) * stride]) }
+    }
+    total += irregulars.values.reduce(0) { $0 + $1.heldSlots }
+    return irregularTotals.values.reduce(total) { $0 + $1.heldBytes }
+  }
+
   override func grow(to bound: Int) { slots.grow(to: bound) }
 
   override func run(_ steps: SlidingSteps, _ rows: LaneRows) {

@@ -72,6 +72,9 @@ class SlidingComponent {
     }
   }
 
+  /// Bytes reserved for what keys have.
+  var heldBytes: Int { 0 }
+
   /// Makes ids below `bound` usable.
   func grow(to bound: Int) {}
 

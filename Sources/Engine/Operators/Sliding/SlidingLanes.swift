@@ -119,6 +119,8 @@ final class SlidingLanes {
     }
   }
 
+  var heldBytes: Int { lanes.reduce(0) { $0 + $1.components.reduce(0) { $0 + $1.heldBytes } } }
+
   // MARK: building
 
   private enum Structure: Hashable { case ring, minimum, maximum, distinct, sketch, first, last }

@@ -30,6 +30,8 @@ final class SlidingSketch: SlidingComponent {
 
   deinit { for key in 0..<slots.capacity { clear(Int32(key)) } }
 
+  override var heldBytes: Int { (0..<slots.capacity).reduce(slots.heldBytes) { $0 + Int(slots.base[$1].capacity) * 16 } }
+
   override func grow(to bound: Int) { slots.grow(to: bound) }
 
   override func run(_ steps: SlidingSteps, _ rows: LaneRows) {

@@ -66,6 +66,11 @@ final class SlidingState {
   /// Keys that have something.
   var keyCount: Int { index.count }
 
+  var size: StateSize {
+    let own = index.heldBytes + ordinals.reduce(ordinalMarks.heldBytes + alive.heldBytes) { $0 + $1.heldBytes }
+    return StateSize(keys: keyCount, bytes: branches.reduce(own) { $0 + $1.heldBytes })
+  }
+
   /// Ids of keys of entering rows; new ones are taken in.
   func enterKeys(_ keys: [Column], rowCount: Int, into ids: UnsafeMutablePointer<Int32>) {
     index.ids(of: keys, rowCount: rowCount, into: ids, insert: true)

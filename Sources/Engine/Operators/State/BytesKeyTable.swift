@@ -132,6 +132,11 @@ final class BytesKeyTable {
     if deadBytes > 65_536 && deadBytes * 2 > arenaEnd { compact() }
   }
 
+  /// Bytes reserved for keys, without scratch memory.
+  var heldBytes: Int {
+    (1 << Int(slotBits)) * MemoryLayout<Entry>.stride + records.heldBytes + arena.heldBytes + ids.heldBytes
+  }
+
   func forEachID(_ body: (Int32) -> Void) {
     for slot in 0..<(1 << Int(slotBits)) where entries[slot].id >= 0 { body(entries[slot].id) }
   }

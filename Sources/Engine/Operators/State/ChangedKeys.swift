@@ -12,6 +12,8 @@ final class ChangedKeys {
   private(set) var hasLost = false
   private static let removedBytesLimit = 1 << 28
 
+  var heldBytes: Int { flags.heldBytes + removed.capacity + removedEnds.heldSlots }
+
   /// Keys have changed.
   @inline(__always) func mark(_ ids: [Int32], bound: Int) {
     flags.grow(to: bound)

@@ -37,16 +37,13 @@ final class ColumnStore {
     }
   }
 
-  /// Bytes in use.
-  var memoryBytes: Int {
-    var total = byteCount + (valid == nil ? 0 : count)
+  /// Bytes reserved.
+  var heldBytes: Int {
+    let own = memory.capacity + ends.heldBytes + (valid?.heldBytes ?? 0)
     switch form {
-    case .variable: total += count * 8
-    case .list(let children): total += count * 8 + children.reduce(0) { $0 + $1.memoryBytes }
-    case .fields(let children): total += children.reduce(0) { $0 + $1.memoryBytes }
-    default: break
+    case .list(let children), .fields(let children): return children.reduce(own) { $0 + $1.heldBytes }
+    default: return own
     }
-    return total
   }
 
   private func start(_ row: Int) -> Int { row == 0 ? 0 : ends.base[row &- 1] }

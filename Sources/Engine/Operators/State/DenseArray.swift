@@ -20,6 +20,9 @@ final class DenseArray<Element: BitwiseCopyable> {
     StateMemory.allocate(count * MemoryLayout<Element>.stride).bindMemory(to: Element.self, capacity: count)
   }
 
+  /// Bytes reserved.
+  var heldBytes: Int { capacity * MemoryLayout<Element>.stride }
+
   /// Makes slots `0..<count` usable; new ones hold the fill value.
   @inline(__always) func grow(to count: Int) { if count > capacity { reallocate(count) } }
 

@@ -18,6 +18,8 @@ struct DueQueue {
   /// - Parameter widthMicros: about the distance of two instants at which something is taken out.
   init(widthMicros: Int64) { width = max(1, widthMicros) }
 
+  var heldBytes: Int { buckets.values.reduce(current.heldSlots + heap.heldSlots) { $0 + $1.heldSlots } }
+
   private func bucket(_ time: Int64) -> Int64 {
     let (quotient, rest) = time.quotientAndRemainder(dividingBy: width)
     return rest < 0 ? quotient - 1 : quotient

@@ -5,6 +5,8 @@ struct IDAllocator {
 
   var count: Int { Int(bound) - free.count }
 
+  var heldBytes: Int { free.heldSlots }
+
   mutating func allocate() -> Int32 {
     if let id = free.popLast() { return id }
     bound &+= 1

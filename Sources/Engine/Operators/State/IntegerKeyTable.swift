@@ -48,6 +48,9 @@ final class IntegerKeyTable {
     StateMemory.free(entries, count * MemoryLayout<Entry>.stride)
   }
 
+  /// Bytes reserved for keys, without scratch memory.
+  var heldBytes: Int { (1 << Int(slotBits)) * MemoryLayout<Entry>.stride + keys.heldBytes + ids.heldBytes }
+
   /// A column whose non-null values are integers for the key encoding.
   static func accepts(_ type: DataType) -> Bool {
     switch type {

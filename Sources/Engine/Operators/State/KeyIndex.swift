@@ -30,6 +30,14 @@ public final class KeyIndex {
     }
   }
 
+  /// Bytes reserved for keys.
+  public var heldBytes: Int {
+    switch storage {
+    case .integer(let table): table.heldBytes
+    case .bytes(let table): table.heldBytes
+    }
+  }
+
   /// Every id ever handed out is below this: the size for arrays by id.
   public var idBound: Int {
     switch storage {

@@ -19,6 +19,8 @@ struct RowLog {
 
   init(schema: Schema) { self.schema = schema }
 
+  var heldBytes: Int { segments.reduce(0) { $0 + $1.rows.heldBytes } }
+
   mutating func append(_ batch: Batch) {
     guard batch.rowCount > 0 else { return }
     segments.append(Segment(start: end, rows: batch))

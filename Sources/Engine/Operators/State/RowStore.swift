@@ -18,7 +18,8 @@ final class RowStore {
     columns = schema.fields.map { ColumnStore($0.type) }
   }
 
-  var memoryBytes: Int { columns.reduce(0) { $0 + $1.memoryBytes } + (times?.memoryBytes ?? 0) + (order?.memoryBytes ?? 0) }
+  /// Bytes reserved.
+  var heldBytes: Int { [times, order, arrivals].reduce(columns.reduce(0) { $0 + $1.heldBytes }) { $0 + ($1?.heldBytes ?? 0) } }
 
   /// Appends rows; the first gets number `count`. Weights are not kept.
   func append(_ batch: Batch) {

@@ -6,6 +6,8 @@ struct SortedKeys {
   private var pending: [Int32] = []
   private var hasGaps = false
 
+  var heldBytes: Int { places.heldBytes + sorted.heldSlots + pending.heldSlots }
+
   /// An id came into use.
   mutating func insert(_ id: Int32) {
     places.grow(to: Int(id) + 1)

@@ -54,6 +54,9 @@ public final class TotalOrderBuffer {
   /// Rows held at present.
   public var rowCount: Int { ports.reduce(0) { $0 + $1.runs.reduce(0) { $0 + $1.rowCount } } }
 
+  /// Bytes of the batches that held rows lie in.
+  public var heldBytes: Int { ports.reduce(0) { $0 + $1.runs.reduce(0) { $0 + $1.batch.heldBytes } } }
+
   public func push(_ batch: Batch, port: Int) throws(MillraceError) {
     guard batch.rowCount > 0 else { return }
     guard batch.eventTimes != nil, !ordersTies || batch.order != nil else {

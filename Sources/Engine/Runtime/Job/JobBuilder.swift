@@ -106,14 +106,16 @@ public struct JobBuilder {
     for partition in 0..<parallelism {
       let order = graph.stages.indices.sorted { graph.stages[$0].level > graph.stages[$1].level }
       var instances: [StageInstance] = []
-      for stage in order { instances.append(try instance(stage, partition, queues, data, lookups)) }
-      workers.append(Worker(partition: partition, stages: instances, lastCommitted: data?.id ?? 0))
+      let meter = CPUMeter(clock: environment.clock, nodeCount: plan.nodes.count)
+      for stage in order { instances.append(try instance(stage, partition, queues, data, lookups, meter)) }
+      workers.append(Worker(partition: partition, stages: instances, meter: meter, lastCommitted: data?.id ?? 0))
     }
     return workers
   }
 
   private func instance(
-    _ stage: Int, _ partition: Int, _ queues: [[[ExchangeQueue?]]], _ data: StoredCheckpoint?, _ lookups: [Int: LookupTable]
+    _ stage: Int, _ partition: Int, _ queues: [[[ExchangeQueue?]]], _ data: StoredCheckpoint?, _ lookups: [Int: LookupTable],
+    _ meter: CPUMeter
   ) throws(MillraceError) -> StageInstance {
     let clock = environment.clock
     var context = OperatorContext(
@@ -180,7 +182,7 @@ public struct JobBuilder {
     }
     return StageInstance(
       stage: stage, partition: partition, nodes: states, inputs: inputs, sources: sources, outputs: outputs, unusedPorts: unused,
-      context: context, lastBarrier: data?.id ?? 0)
+      context: context, meter: meter, measuresState: configuration.measuresState, lastBarrier: data?.id ?? 0)
   }
 
   /// Loads the state of the key groups that the instance owns.

@@ -32,6 +32,8 @@ public struct JobConfiguration: Sendable {
   public var checkpointsRetained = 3
   /// Updating results give every change, also in batch mode: for changelogs.
   public var showsChanges = false
+  /// Looks at the state of operators now and then while the job runs, so that its statistics say how much there is.
+  public var measuresState = false
 
   /// State over this many bytes lies in files in `spillDirectory`; nil for no limit.
   public var stateMemoryLimit: Int?
@@ -59,13 +61,18 @@ public struct JobResult: Sendable {
   public var spilledBytesMax = 0
   /// The savepoint that the job was stopped with.
   public var savepoint: String?
+  /// What each operator did.
+  public var statistics = JobStatistics()
   public init() {}
 }
 
 /// Tells a running job to stop: set from a signal handler's thread or another task.
 public final class CancellationFlag: Sendable {
   private let state = Atomic<Bool>(false)
-  public init() {}
+  private let parent: CancellationFlag?
+
+  /// - Parameter parent: when it is set this one counts as set too.
+  public init(parent: CancellationFlag? = nil) { self.parent = parent }
   public func cancel() { state.store(true, ordering: .relaxed) }
-  public var isCancelled: Bool { state.load(ordering: .relaxed) }
+  public var isCancelled: Bool { state.load(ordering: .relaxed) || parent?.isCancelled ?? false }
 }

@@ -14,6 +14,8 @@ final class JobControl: Sendable {
     var committedPartitions: [Int: Int64] = [:]
     var snapshots: [StageSnapshot] = []
     var failure: MillraceError?
+    /// What each partition has done, as of a moment ago.
+    var statistics: [Int: PartitionStatistics] = [:]
   }
 
   let state: Mutex<State>

@@ -5,14 +5,20 @@ import Synchronization
 
 /// Where the rows of a bare query end up. Lives outside the job, so that it survives a restart in the same process: rows are
 /// added when the checkpoint that covers them is complete, each exactly once.
+///
+/// With a receiver it keeps nothing: rows are handed over as they come, which is once each as long as the job takes no checkpoints.
 public final class ResultCollector: Sendable {
+  /// Takes rows of one partition in the order they leave it; called by that partition's thread, which waits meanwhile.
+  public typealias Receiver = @Sendable (Batch) -> Void
+
   private struct State {
     var batches: [Batch] = []
     /// Per partition the newest checkpoint whose rows are in.
     var committed: [Int: Int64] = [:]
   }
   private let state = Mutex(State())
-  public init() {}
+  let receiver: Receiver?
+  public init(receiver: Receiver? = nil) { self.receiver = receiver }
 
   func commit(_ batches: [Batch], partition: Int, checkpoint: Int64) {
     state.withLock { state in
@@ -55,7 +61,9 @@ final class CollectSink: Sink {
     }
   }
 
-  func write(_ batch: Batch) throws(MillraceError) { buffer.append(batch) }
+  func write(_ batch: Batch) throws(MillraceError) {
+    if let receiver = collector.receiver { receiver(batch) } else { buffer.append(batch) }
+  }
 
   func prepareCheckpoint(_ id: Int64) throws(MillraceError) -> [UInt8] {
     prepared.append((id, buffer))

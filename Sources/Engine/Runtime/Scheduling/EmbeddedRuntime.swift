@@ -8,6 +8,8 @@ import Synchronization
 public struct EmbeddedRuntime {
   /// Called about ten times a second with the rows read so far.
   public typealias Progress = (_ rowsRead: Int64) -> Void
+  /// Called about ten times a second with what the job has done so far, and once at its end, however it ends.
+  public typealias Observer = (JobStatistics) -> Void
 
   let builder: JobBuilder
   let store: CheckpointStore?
@@ -26,7 +28,10 @@ public struct EmbeddedRuntime {
   ///
   /// - Throws: the first failure of any part of the job; `.cancelled` when the flag was set. Nothing half-written stays behind
   ///   under its final name.
-  public func run(cancellation: CancellationFlag = CancellationFlag(), progress: Progress? = nil) throws(MillraceError) -> JobResult {
+  public func run(
+    cancellation: CancellationFlag = CancellationFlag(), progress: Progress? = nil, observer: Observer? = nil
+  ) throws(MillraceError) -> JobResult {
+    let begin = clock.monotonicNanos
     var restored = try builder.checkpointToRestore(store)
     let restoredFrom = restored?.id
     try continueNumbers(&restored)
@@ -49,7 +54,12 @@ public struct EmbeddedRuntime {
     result.restoredFrom = restoredFrom
     let outcome: Result<Void, MillraceError>
     do throws(MillraceError) {
-      try coordinate(control, partitions: workers.count, cancellation: cancellation, result: &result, progress: progress)
+      try coordinate(control, partitions: workers.count, cancellation: cancellation, result: &result) { rows in
+        progress?(rows)
+        guard let observer else { return }
+        let parts = control.state.withLock { $0.statistics }
+        observer(statistics(parts.keys.sorted().compactMap { parts[$0] }, since: begin))
+      }
       outcome = .success(())
     } catch {
       outcome = .failure(error)
@@ -57,6 +67,8 @@ public struct EmbeddedRuntime {
     control.stop()
     for thread in threads { thread.join() }
     for worker in workers { for stage in worker.stages { stage.stopLookups() } }
+    result.statistics = statistics(workers.map(\.statistics), since: begin)
+    observer?(result.statistics)
     if case .failure(let error) = outcome {
       for worker in workers { worker.abort() }
       throw error
@@ -65,6 +77,11 @@ public struct EmbeddedRuntime {
     if result.savepoint == nil { for worker in workers { try worker.finish() } } else { for worker in workers { worker.abort() } }
     result.rowsRead = control.rowsRead.load(ordering: .relaxed)
     return result
+  }
+
+  private func statistics(_ parts: [PartitionStatistics], since begin: UInt64) -> JobStatistics {
+    JobStatistics(
+      parts, elapsedNanos: Int64(clamping: clock.monotonicNanos &- begin), measuresState: builder.configuration.measuresState)
   }
 
   /// Checkpoints of two runs must not mix in one folder: the highest number always is the one to go on from.
@@ -79,7 +96,7 @@ public struct EmbeddedRuntime {
   }
 
   private func coordinate(
-    _ control: JobControl, partitions: Int, cancellation: CancellationFlag, result: inout JobResult, progress: Progress?
+    _ control: JobControl, partitions: Int, cancellation: CancellationFlag, result: inout JobResult, progress: Progress
   ) throws(MillraceError) {
     let configuration = builder.configuration
     let interval = store == nil || configuration.mode == .batch ? nil : configuration.checkpointIntervalMillis
@@ -120,7 +137,7 @@ public struct EmbeddedRuntime {
         pending = nil
         if complete.kind != .regular {
           result.lateRows = builder.lateRows(complete.data.lateRows)
-          progress?(control.rowsRead.load(ordering: .relaxed))
+          progress(control.rowsRead.load(ordering: .relaxed))
           return
         }
       }
@@ -134,7 +151,7 @@ public struct EmbeddedRuntime {
         control.state.withLock { ($0.requested, $0.requestedKind) = (id, kind) }
         control.workerWakeUp.raise()
       }
-      if let progress, now - lastProgress > 100_000 {
+      if now - lastProgress > 100_000 {
         lastProgress = now
         progress(control.rowsRead.load(ordering: .relaxed))
       }
@@ -190,6 +207,21 @@ private final class WorkerLoop: @unchecked Sendable {  // guard: `worker` is tou
     } catch {
       control.fail(error)
     }
+    worker.meter.settle(now: true)
+  }
+
+  /// Says what was done so far, a few times a second; looks at the state more rarely when that takes long.
+  private func publish(now: Int64, _ due: inout (statistics: Int64, state: Int64)) {
+    guard now >= due.statistics else { return }
+    due.statistics = now + 100_000
+    if builder.configuration.measuresState, now >= due.state {
+      worker.measureState()
+      let end = clock.monotonicMicros
+      due.state = end + max(250_000, (end - now) * 100)
+    }
+    worker.meter.settle(now: true)
+    let statistics = worker.statistics
+    control.state.withLock { $0.statistics[worker.partition] = statistics }
   }
 
   private func loop() throws(MillraceError) {
@@ -199,6 +231,7 @@ private final class WorkerLoop: @unchecked Sendable {  // guard: `worker` is tou
     var reportedFinish = false
     var reported: Int64 = 0
     let followsClock = worker.followsClock
+    var due: (statistics: Int64, state: Int64) = (0, 0)
     while true {
       let seen = control.workerWakeUp.current
       let (isStopped, requested, durable) = control.state.withLock { ($0.isStopped, $0.requested, $0.durable) }
@@ -210,7 +243,9 @@ private final class WorkerLoop: @unchecked Sendable {  // guard: `worker` is tou
         control.coordinatorWakeUp.raise()
       }
       if followsClock { try worker.tick(clock.nowMicros) }
-      let (step, waitMicros) = worker.next(requested: requested, now: clock.monotonicMicros)
+      let now = clock.monotonicMicros
+      publish(now: now, &due)
+      let (step, waitMicros) = worker.next(requested: requested, now: now)
       guard let step else {
         if worker.isFinished && !reportedFinish {
           reportedFinish = true

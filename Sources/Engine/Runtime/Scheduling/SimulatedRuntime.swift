@@ -103,6 +103,8 @@ public struct SimulatedRuntime {
       for worker in workers { try worker.commit(complete.data.id) }
       if complete.kind == .end {
         for worker in workers { try worker.finish() }
+        result.statistics = JobStatistics(
+          workers.map(\.statistics), elapsedNanos: 0, measuresState: builder.configuration.measuresState)
         return true
       }
     }

@@ -11,9 +11,11 @@ final class Worker {
   let partition: Int
   /// Downstream first, so that work in flight is finished before new rows are read.
   let stages: [StageInstance]
+  let meter: CPUMeter
   private var lastCommitted: Int64
 
-  init(partition: Int, stages: [StageInstance], lastCommitted: Int64) {
+  init(partition: Int, stages: [StageInstance], meter: CPUMeter, lastCommitted: Int64) {
+    self.meter = meter
     self.partition = partition
     self.stages = stages
     self.lastCommitted = lastCommitted
@@ -66,6 +68,7 @@ final class Worker {
   /// - Parameter kind: of the checkpoint that is under way; asked for when the barrier is complete.
   func perform(_ step: Step, batchRows: Int, kind: () -> CheckpointKind) throws(MillraceError) -> StageSnapshot? {
     let stage = stages[step.stage]
+    defer { meter.settle() }
     guard let id = try stage.perform(step.action, batchRows: batchRows) else { return nil }
     var data = CheckpointData(id: id)
     try stage.snapshot(id, kind: kind(), into: &data)
@@ -83,8 +86,21 @@ final class Worker {
 
   func abort() { for stage in stages { stage.abort() } }
 
+  // MARK: statistics
+
+  /// What this partition has done so far.
+  var statistics: PartitionStatistics {
+    var result = PartitionStatistics()
+    for stage in stages { stage.addStatistics(to: &result) }
+    result.cpuNanos = meter.threadNanos
+    return result
+  }
+
+  func measureState() { for stage in stages { stage.measureState() } }
+
   /// Lets sources without splits announce the end of their input.
   func start() throws(MillraceError) {
+    meter.start()
     for stage in stages {
       for source in stage.sources where source.isEnded { try stage.advanceSource(source) }
       stage.resumeLookups()

@@ -63,6 +63,9 @@ final class StageInstance {
     var outputs: [Int] = []
     var rowsIn: Int64 = 0
     var rowsOut: Int64 = 0
+    /// As last looked at, and the greatest seen.
+    var size = StateSize.none
+    var sizeMax = StateSize.none
   }
 
   let stage: Int
@@ -73,6 +76,8 @@ final class StageInstance {
   private(set) var sources: [SourceDriver]
   private let outputs: [OutputChannel]
   private let context: OperatorContext
+  private let meter: CPUMeter
+  private let measuresState: Bool
   private let unusedPorts: [(node: Int, port: Int)]
   /// Checkpoint that the sources have taken notice of, or the last one completed.
   private var barrierAtSources: Int64
@@ -81,8 +86,10 @@ final class StageInstance {
 
   init(
     stage: Int, partition: Int, nodes: [NodeState], inputs: [InputChannel], sources: [SourceDriver], outputs: [OutputChannel],
-    unusedPorts: [(node: Int, port: Int)], context: OperatorContext, lastBarrier: Int64
+    unusedPorts: [(node: Int, port: Int)], context: OperatorContext, meter: CPUMeter, measuresState: Bool, lastBarrier: Int64
   ) {
+    self.meter = meter
+    self.measuresState = measuresState
     self.unusedPorts = unusedPorts
     followsClock = nodes.contains { $0.process is any ClockedOperator }
     self.stage = stage
@@ -123,6 +130,7 @@ final class StageInstance {
 
   /// Performs one action. Returns the checkpoint whose barrier completed with it, if any: the caller then takes `snapshot`.
   func perform(_ action: Action, batchRows: Int) throws(MillraceError) -> Int64? {
+    meter.begin()
     switch action {
     case .injectBarrier(let id):
       barrierAtSources = id
@@ -135,6 +143,7 @@ final class StageInstance {
       var output = OperatorOutput()
       let passed = try process.complete(answer, into: &output)
       submitLookups(at)
+      meter.charge(nodes[at].id)
       for batch in output.batches { try route(batch, from: at) }
       if passed > nodes[at].answered {
         nodes[at].answered = passed
@@ -178,6 +187,7 @@ final class StageInstance {
         data.operators[node.stateID, default: [:]][partition] = state
       }
       if let sink = node.sink { data.sinks[node.stateID, default: [:]][partition] = try sink.prepareCheckpoint(id) }
+      meter.charge(node.id)
     }
     for source in sources {
       for state in source.splits { data.sources[source.stateID, default: [:]][state.split.id] = state.saved }
@@ -209,7 +219,9 @@ final class StageInstance {
 
   private func read(_ index: Int, _ split: Int, _ batchRows: Int) throws(MillraceError) {
     let source = sources[index]
-    if let batch = try source.read(split, maxRows: source.rowLimit(batchRows)), batch.rowCount > 0 {
+    let batch = try source.read(split, maxRows: source.rowLimit(batchRows))
+    meter.charge(source.node)
+    if let batch, batch.rowCount > 0 {
       guard let at = indexOfNode[source.node] else { return }
       nodes[at].rowsIn += Int64(batch.rowCount)
       try route(batch, from: at)
@@ -223,6 +235,7 @@ final class StageInstance {
   /// Says what time it is, in microseconds since 1970, to operators that follow the clock. Waits while what comes behind has no room.
   func tick(_ now: Int64) throws(MillraceError) {
     guard followsClock, hasRoom else { return }
+    meter.begin()
     for at in nodes.indices where nodes[at].watermark != .end {
       guard let process = nodes[at].process as? any ClockedOperator, let watermark = process.tick(now) else { continue }
       try passOn(watermark, from: at)
@@ -248,12 +261,14 @@ final class StageInstance {
     nodes[at].rowsIn += Int64(batch.rowCount)
     if let sink = nodes[at].sink {
       try sink.write(batch)
+      meter.charge(node)
       return
     }
     guard let process = nodes[at].process else { return }
     var output = OperatorOutput()
     try process.process(batch, port: port, into: &output)
     submitLookups(at)
+    meter.charge(node)
     for batch in output.batches { try route(batch, from: at) }
   }
 
@@ -268,9 +283,12 @@ final class StageInstance {
       finishIfEnded()
       return
     }
+    // Most state goes away with the end of the input.
+    if complete == .end && measuresState { measure(at) }
     var output = OperatorOutput()
     let passed = try process.advance(to: complete, into: &output)
     submitLookups(at)
+    meter.charge(node)
     for batch in output.batches { try route(batch, from: at) }
     try passOn(passed, from: at)
   }
@@ -308,7 +326,41 @@ final class StageInstance {
         for (target, part) in try partitioner.split(batch, over: output.queues.count).enumerated() where part.rowCount > 0 {
           output.queues[target].push(.batch(part))
         }
+        meter.charge(nodes[at].id)
       }
     }
+  }
+
+  // MARK: statistics
+
+  /// Looks at how much each operator keeps.
+  func measureState() { for at in nodes.indices { measure(at) } }
+
+  private func measure(_ at: Int) {
+    guard let process = nodes[at].process else { return }
+    let size = process.stateSize
+    nodes[at].size = size
+    nodes[at].sizeMax.keys = max(nodes[at].sizeMax.keys, size.keys)
+    nodes[at].sizeMax.bytes = max(nodes[at].sizeMax.bytes, size.bytes)
+  }
+
+  func addStatistics(to partition: inout PartitionStatistics) {
+    for node in nodes {
+      var part = OperatorStatistics(node: node.id, operatorID: node.operatorID)
+      part.rowsIn = node.rowsIn
+      part.rowsOut = node.rowsOut
+      part.cpuNanos = meter.nanos(node.id)
+      part.state = node.size
+      part.stateMax = node.sizeMax
+      part.watermark = node.watermark
+      partition.operators.append(part)
+    }
+    for source in sources {
+      guard let at = partition.operators.lastIndex(where: { $0.node == source.node }) else { continue }
+      partition.operators[at].lateRows = source.lateRowCount
+      partition.operators[at].watermark = source.watermark
+      partition.watermark = min(partition.watermark, source.watermark)
+    }
+    partition.rowsRead += sourceRowsRead
   }
 }

@@ -5,7 +5,8 @@ import MillraceTypes
 /// Physical plans as text for EXPLAIN: stages as they run at a parallelism, their operators with ids and schemas, and what passes
 /// between stages. `from [3] by hash(sender)` is an exchange; a mere `from [3]` is a call within the stage.
 public enum PhysicalPlanText {
-  public static func explain(_ plan: PhysicalPlan, parallelism: Int) -> String {
+  /// - Parameter notes: further lines to stand under a node, by its id.
+  public static func explain(_ plan: PhysicalPlan, parallelism: Int, notes: [Int: [String]] = [:]) -> String {
     let stages = StageGraph(plan, parallelism: parallelism)
     let untimed = untimedTables(plan)
     var lines: [String] = []
@@ -13,6 +14,7 @@ public enum PhysicalPlanText {
       lines.append("Stage \(index) (\(parallelism == 1 ? "1 partition" : "\(parallelism) partitions"))")
       for id in stage.nodes where plan.nodes.indices.contains(id) {
         lines.append("  " + line(plan.nodes[id], plan, stages, untimed[id]))
+        for note in notes[id] ?? [] { lines.append("      " + note) }
       }
     }
     return lines.joined(separator: "\n") + "\n"

@@ -22,12 +22,15 @@ package struct SQLStatement: Sendable, Hashable {
     case insert(SQLInsert)
     case statementSet([SQLInsert])
     case explain(SQLStatement)
+    /// `EXPLAIN ANALYZE [LIMIT INTERVAL '10' SECOND] statement`
+    case analyze(SQLStatement, limit: SQLAnalyzeLimit?)
     case describe(ObjectName)
     case show(SQLObjectKind)
     /// SHOW CREATE TABLE t, SHOW CREATE VIEW v
     case showCreate(SQLObjectKind, ObjectName)
     /// SHOW CATALOGS and its like
     case showNamespaces(SQLNamespace)
+    case showJobs
     /// USE CATALOG c, USE d
     case use(SQLNamespace, ObjectName)
     case alter(SQLAlter)
@@ -47,6 +50,12 @@ package enum SQLObjectKind: String, Sendable, Hashable {
 package enum SQLNamespace: String, Sendable, Hashable {
   case catalog = "CATALOG"
   case database = "DATABASE"
+}
+
+/// How long EXPLAIN ANALYZE runs at most.
+package struct SQLAnalyzeLimit: Sendable, Hashable {
+  package var interval: SQLInterval
+  package var span: SourceSpan
 }
 
 /// ALTER TABLE, ALTER VIEW

@@ -120,6 +120,7 @@ struct Binder {
     case .show(let kind): return .show(names(of: kind))
     case .showCreate(let kind, let name): return .showText(try definitionText(kind, name))
     case .showNamespaces(let namespace): return .show([Self.onlyName(namespace)])
+    case .showJobs: return .showJobs
     case .use(let namespace, let name): return try use(namespace, name)
     case .alter(let alter): return try self.alter(alter)
     case .insert, .statementSet, .query: return try job(statement)
@@ -128,6 +129,7 @@ struct Binder {
       case .insert(let plan), .query(let plan): return .explain(plan)
       default: throw fail("only queries and INSERTs can be explained", at: inner.span)
       }
+    case .analyze(let inner, let limit): return try analyze(inner, limit)
     case .invalid: throw BindStop()
     }
   }
@@ -137,6 +139,20 @@ struct Binder {
   /// The session's time zone counts from its SET on, so it is taken while binding.
   private mutating func setTimeZone(_ name: String, at span: SourceSpan) throws(BindStop) {
     do throws(MillraceError) { try registry.setTimeZone(name) } catch { throw fail(error, at: span) }
+  }
+
+  private mutating func analyze(_ inner: SQLStatement, _ limit: SQLAnalyzeLimit?) throws(BindStop) -> BoundStatement.Kind {
+    var limitMillis: Int64?
+    if let limit {
+      guard case .millis(let millis) = limit.interval, millis > 0 else {
+        throw fail("a query cannot run for this long", at: limit.span, hint: "write e.g. INTERVAL '10' SECOND")
+      }
+      limitMillis = millis
+    }
+    switch try job(inner) {
+    case .insert(let plan), .query(let plan): return .analyze(plan, limitMillis: limitMillis)
+    default: throw fail("only queries and INSERTs can be explained", at: inner.span)
+    }
   }
 
   private mutating func job(_ statement: SQLStatement) throws(BindStop) -> BoundStatement.Kind {

@@ -17,11 +17,15 @@ public struct BoundStatement: Sendable {
     /// A bare query: one output without a table.
     case query(JobPlan)
     case explain(JobPlan)
+    /// EXPLAIN ANALYZE: run it, for so long at most, and say what its operators did.
+    case analyze(JobPlan, limitMillis: Int64?)
     case describe(name: String, Schema)
     /// SHOW CREATE: a text to be shown as it is.
     case showText(String)
     /// The names that a SHOW lists, sorted.
     case show([String])
+    /// The jobs that the session has run.
+    case showJobs
   }
 
   public var kind: Kind

@@ -227,6 +227,9 @@ package enum Keyword: String, Sendable, CaseIterable {
     return byText[String(decoding: upper, as: UTF8.self)] ?? .none
   }
 
+  /// Whether a name can stand only in backquotes.
+  package static func isReservedName(_ name: String) -> Bool { named(Array(name.utf8)[...]).isReserved }
+
   /// Words that never name a thing unless they stand in backquotes.
   ///
   /// Flink reserves many more; accepting those as names (`user`, `date`, `timestamp`) loses nothing.

@@ -26,7 +26,10 @@ extension Parser {
     case "DATABASE", "DATABASES":
       advance()
       return .showNamespaces(.database)
-    case "JARS", "MODULES", "PARTITIONS", "PROCEDURES", "JOBS", "USER", "FULL":
+    case "JOBS":
+      advance()
+      return .showJobs
+    case "JARS", "MODULES", "PARTITIONS", "PROCEDURES", "USER", "FULL":
       throw unsupported("SHOW \(text(token).uppercased())")
     default:
       throw unexpected(

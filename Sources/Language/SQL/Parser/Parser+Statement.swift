@@ -143,10 +143,15 @@ extension Parser {
   // MARK: The rest
 
   private mutating func parseExplain() throws(ParseStop) -> SQLStatement.Kind {
-    let start = index
     advance()
+    var analyzes = false
+    var limit: SQLAnalyzeLimit?
     if at(.plan, .for) {
       _ = take(.plan, .for)
+    } else if at(.analyze) {
+      advance()
+      analyzes = true
+      limit = try parseAnalyzeLimit()
     } else if token.kind == .word, !at(.select), !at(.insert), !at(.with), !at(.execute), !at(.begin), !at(.values), !at(.table),
       peek().kind == .word || peek().symbol == .comma
     {
@@ -159,8 +164,20 @@ extension Parser {
     }
     let innerStart = index
     let kind = try parseStatementKind()
-    _ = start
-    return .explain(SQLStatement(kind: kind, span: span(from: innerStart)))
+    let inner = SQLStatement(kind: kind, span: span(from: innerStart))
+    return analyzes ? .analyze(inner, limit: limit) : .explain(inner)
+  }
+
+  /// `LIMIT INTERVAL '10' SECOND`
+  private mutating func parseAnalyzeLimit() throws(ParseStop) -> SQLAnalyzeLimit? {
+    guard take(.limit) else { return nil }
+    guard at(.interval) else {
+      throw unexpected("an INTERVAL after EXPLAIN ANALYZE LIMIT", hint: "write e.g. EXPLAIN ANALYZE LIMIT INTERVAL '10' SECOND SELECT ...")
+    }
+    let start = index
+    advance()
+    let interval = try parseIntervalValue()
+    return SQLAnalyzeLimit(interval: interval, span: span(from: start))
   }
 
   private mutating func parseSet() throws(ParseStop) -> SQLStatement.Kind {

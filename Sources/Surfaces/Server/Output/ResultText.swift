@@ -4,8 +4,10 @@ import MillraceTypes
 
 /// A query's result as a boxed table.
 public enum ResultText {
-  /// Numbers are right-aligned; long values are cut at `widthMax` characters.
-  public static func table(_ batch: Batch, kinds: [String]? = nil, widthMax: Int = 60) -> String {
+  /// Numbers are right-aligned; long values are cut at `widthMax` columns of a terminal.
+  ///
+  /// - Parameter footer: what stands under the table, with its line end; nil says how many rows there are.
+  public static func table(_ batch: Batch, kinds: [String]? = nil, widthMax: Int = 60, footer: String? = nil) -> String {
     var header = batch.schema.fields.map(\.name)
     var rightAligned = batch.schema.fields.map(\.type.isNumeric)
     if kinds != nil {
@@ -14,26 +16,19 @@ public enum ResultText {
     }
     var rows: [[String]] = []
     for row in 0..<batch.rowCount {
-      var cells = zip(batch.columns, batch.schema.fields).map { cut(ValueText.text($0[row], $1.type), widthMax) }
+      var cells = zip(batch.columns, batch.schema.fields).map { DisplayWidth.cut(ValueText.text($0[row], $1.type), to: widthMax) }
       if let kinds { cells.insert(kinds[row], at: 0) }
       rows.append(cells)
     }
-    let widths = header.indices.map { c in rows.reduce(header[c].count) { max($0, $1[c].count) } }
+    let widths = header.indices.map { c in rows.reduce(DisplayWidth.of(header[c])) { max($0, DisplayWidth.of($1[c])) } }
     let rule = "+" + widths.map { String(repeating: "-", count: $0 + 2) }.joined(separator: "+") + "+\n"
     func line(_ cells: [String]) -> String {
       "|"
-        + cells.indices.map { c in
-          let padding = String(repeating: " ", count: widths[c] - cells[c].count)
-          return rightAligned[c] ? " \(padding)\(cells[c]) " : " \(cells[c])\(padding) "
-        }.joined(separator: "|") + "|\n"
+        + cells.indices.map { c in " \(DisplayWidth.padded(cells[c], to: widths[c], rightAligned: rightAligned[c])) " }
+        .joined(separator: "|") + "|\n"
     }
     let count = batch.rowCount == 1 ? "1 row\n" : "\(batch.rowCount) rows\n"
-    return rule + line(header) + rule + rows.map(line).joined() + (rows.isEmpty ? "" : rule) + count
-  }
-
-  private static func cut(_ text: String, _ width: Int) -> String {
-    let oneLine = String(text.map { $0.isNewline ? " " : $0 })
-    return oneLine.count > width ? oneLine.prefix(width - 1) + "…" : oneLine
+    return rule + line(header) + rule + rows.map(line).joined() + (rows.isEmpty ? "" : rule) + (footer ?? count)
   }
 }
 

@@ -58,26 +58,42 @@ public struct JobLauncher {
 
   /// Runs a job to the end of its input. Returns what its bare query gave: the changes in the total order, or in the order of its
   /// ORDER BY.
+  ///
+  /// - Parameters:
+  ///   - receiver: takes the rows of the bare query as they come; they are then not kept and not returned.
+  ///   - observer: see `EmbeddedRuntime.Observer`.
   public func run(
-    _ job: JobPlan, cancellation: CancellationFlag, progress: EmbeddedRuntime.Progress?
+    _ job: JobPlan, cancellation: CancellationFlag, receiver: ResultCollector.Receiver? = nil, progress: EmbeddedRuntime.Progress? = nil,
+    observer: EmbeddedRuntime.Observer? = nil
   ) throws(MillraceError) -> (result: JobResult, rows: Batch?) {
     let logical = logicalPlan(job)
     let plan = try PhysicalPlanner.plan(logical)
-    let builder = try builder(plan, description: LogicalPlanText.explain(logical))
-    let result = try EmbeddedRuntime(builder).run(cancellation: cancellation, progress: progress)
-    return (result, Self.rows(plan, builder.collectors))
+    var collectors: [Int: ResultCollector]?
+    if let receiver {
+      let nodes = plan.nodes.filter { $0.kind == .collect }
+      collectors = Dictionary(uniqueKeysWithValues: nodes.map { ($0.id, ResultCollector(receiver: receiver)) })
+    }
+    let builder = try builder(plan, description: LogicalPlanText.explain(logical), collectors: collectors)
+    let result = try EmbeddedRuntime(builder).run(cancellation: cancellation, progress: progress, observer: observer)
+    return (result, receiver == nil ? Self.rows(plan, builder.collectors) : nil)
+  }
+
+  /// The first table without an end that the job reads.
+  func endlessTable(_ job: JobPlan) throws(MillraceError) -> TableDefinition? {
+    for node in try physicalPlan(job).nodes {
+      guard case .source(let scan, let rank) = node.kind else { continue }
+      if try !connectors.source(SourceRequest(scan, rank: rank, environment: environment)).isBounded { return scan.table }
+    }
+    return nil
   }
 
   /// Refuses a query whose rows would never be complete.
   func checkBounded(_ job: JobPlan) throws(MillraceError) {
-    for node in try physicalPlan(job).nodes {
-      guard case .source(let scan, let rank) = node.kind else { continue }
-      if try connectors.source(SourceRequest(scan, rank: rank, environment: environment)).isBounded { continue }
-      throw MillraceError(
-        .invalidSQL, "the query would never end: table \(scan.table.name) has no end", subject: "table \(scan.table.name)",
-        hint: "INSERT INTO a table instead"
-          + (scan.table.connector == "datagen" ? ", or give the table an end with 'number-of-rows' = '1000'" : ""))
-    }
+    guard let table = try endlessTable(job) else { return }
+    throw MillraceError(
+      .invalidSQL, "the query would never end: table \(table.name) has no end", subject: "table \(table.name)",
+      hint: "INSERT INTO a table instead, or watch it in the shell (millrace sql)"
+        + (table.connector == "datagen" ? ", or give the table an end with 'number-of-rows' = '1000'" : ""))
   }
 
   /// What a job's bare query gave.

@@ -12,21 +12,29 @@ import MillraceTypes
 
 /// Runs SQL scripts: every statement is checked before the first one runs, then jobs run one after the other.
 public final class Session {
-  private let environment: Environment
-  private var options: SessionOptions
-  private let cancellation: CancellationFlag
-  private let connectors: ConnectorRegistry
-  private var sql: SQLSession
-  private var settings: [String: String] = [:]
+  let environment: Environment
+  var options: SessionOptions
+  /// Stops what runs at present. An interactive session gives every statement one of its own.
+  public var cancellation: CancellationFlag
+  public let connectors: ConnectorRegistry
+  var sql: SQLSession
+  /// Settings that were made, by key.
+  public internal(set) var settings: [String: String] = [:]
   /// What the settings start from, and return to with RESET.
-  private let initial: JobConfiguration
+  let initial: JobConfiguration
   private var hasBegun = false
   /// INSERT jobs of this session so far.
-  private var jobs = 0
+  var jobs = 0
+  /// Jobs that were started, in order: see SHOW JOBS.
+  public internal(set) var journal: [JobRecord] = []
   /// Called while a job runs, with the rows read so far; nil shows progress on a terminal after two seconds.
   public var progress: EmbeddedRuntime.Progress?
   /// Called with what each job of a script reported.
   public var finished: ((JobResult) -> Void)?
+  /// What the names of the session's statements stand for.
+  public var catalog: Catalog { sql.catalog }
+  /// Names of the functions that statements may call, sorted.
+  public var functionNames: [String] { sql.registry.functionNames }
 
   public init(
     environment: Environment, options: SessionOptions, cancellation: CancellationFlag = CancellationFlag(),
@@ -71,28 +79,41 @@ public final class Session {
     let statements = try compile(text, name: name)
     try checkRestore(statements)
     for statement in statements {
-      switch statement.kind {
-      case .changed: break
-      case .set(let key, let value): try set(key, value)
-      case .reset(let key): try reset(key)
-      case .showOptions: printRows(settings.sorted { $0.key < $1.key }.map { [$0.key, $0.value] }, ["key", "value"])
-      case .insert(let job):
-        let result = try launchInsert(job)
-        report(result)
-        // The rest of the text is for whoever goes on from it.
-        if result.savepoint != nil { return }
-      case .query(let job):
-        let (result, rows) = try launchQuery(job, changelog: changelog)
-        if let rows { try show(rows, output: output, changelog: changelog) }
-        reportLate(result)
-      case .explain(let job): try explain(job)
-      case .describe(_, let schema):
-        printRows(
-          schema.fields.map { [$0.name, $0.type.description, $0.isNullable ? "TRUE" : "FALSE"] }, ["name", "type", "null"])
-      case .showText(let text): environment.console.write(text + "\n")
-      case .show(let names): printRows(names.map { [$0] }, ["name"])
-      }
+      // Stopped with a savepoint: the rest of the text is for whoever goes on from it.
+      guard try perform(statement, output: output, changelog: changelog) else { return }
     }
+  }
+
+  /// Runs a statement that `compile` has returned; a bare query's rows are printed.
+  ///
+  /// - Returns: false when it was stopped with a savepoint.
+  @discardableResult
+  public func perform(_ statement: BoundStatement, output: OutputFormat, changelog: Bool) throws(MillraceError) -> Bool {
+    switch statement.kind {
+    case .changed: break
+    case .set(let key, let value): try set(key, value)
+    case .reset(let key): try reset(key)
+    case .showOptions: printRows(settings.sorted { $0.key < $1.key }.map { [$0.key, $0.value] }, ["key", "value"])
+    case .insert(let job):
+      let result = try launchInsert(job)
+      report(result)
+      return result.savepoint == nil
+    case .query(let job):
+      let (result, rows) = try launchQuery(job, changelog: changelog)
+      if let rows { try show(rows, output: output, changelog: changelog) }
+      reportLate(result)
+    case .explain(let job): try explain(job)
+    case .analyze(let job, let limit):
+      environment.console.write(try analyze(job, limitMillis: limit, isInteractive: false))
+      if cancellation.isCancelled { throw MillraceError(.cancelled, "the job was stopped before its input ended") }
+    case .describe(_, let schema):
+      printRows(
+        schema.fields.map { [$0.name, $0.type.description, $0.isNullable ? "TRUE" : "FALSE"] }, ["name", "type", "null"])
+    case .showText(let text): environment.console.write(text + "\n")
+    case .show(let names): printRows(names.map { [$0] }, ["name"])
+    case .showJobs: printRows(journal.map(\.cells), JobRecord.header)
+    }
+    return true
   }
 
   /// Runs files as one script, without printing. Returns what its last job reported.
@@ -126,7 +147,7 @@ public final class Session {
   public func explain(file: String) throws {
     for statement in try compile(try read(file), name: file) {
       switch statement.kind {
-      case .insert(let job), .query(let job), .explain(let job): try explain(job)
+      case .insert(let job), .query(let job), .explain(let job), .analyze(let job, _): try explain(job)
       case .set(let key, let value): try set(key, value)
       case .reset(let key): try reset(key)
       default: break
@@ -157,29 +178,36 @@ public final class Session {
     environment.console.write("Stages\n" + PhysicalPlanText.explain(plan, parallelism: options.job.parallelism))
   }
 
-  private func launcher(_ configuration: JobConfiguration) -> JobLauncher {
+  func launcher(_ configuration: JobConfiguration) -> JobLauncher {
     JobLauncher(environment: environment, configuration: configuration, usesOptimizer: options.usesOptimizer, connectors: connectors)
   }
 
   /// Each job of a script keeps its checkpoints apart: the first in the checkpoint folder itself, the n-th in `job-n` inside it.
-  private func launchInsert(_ job: JobPlan) throws(MillraceError) -> JobResult {
+  func launchInsert(_ job: JobPlan) throws(MillraceError) -> JobResult { try launch(job, insertConfiguration()).result }
+
+  func insertConfiguration() -> JobConfiguration {
     jobs += 1
     var configuration = options.job
     if jobs > 1, let folder = configuration.checkpointDirectory {
       configuration.checkpointDirectory = FilePath.join(folder, "job-\(jobs)")
     }
-    return try launch(job, configuration).result
+    return configuration
   }
 
   /// A bare query's rows exist in this process only, so it takes no checkpoints and always starts afresh.
   private func launchQuery(_ job: JobPlan, changelog: Bool = false) throws(MillraceError) -> (result: JobResult, rows: Batch?) {
+    var configuration = queryConfiguration()
+    configuration.showsChanges = changelog
+    try launcher(configuration).checkBounded(job)
+    return try launch(job, configuration)
+  }
+
+  func queryConfiguration() -> JobConfiguration {
     var configuration = options.job
     configuration.checkpointDirectory = nil
     configuration.savepointDirectory = nil
     configuration.restore = .none
-    configuration.showsChanges = changelog
-    try launcher(configuration).checkBounded(job)
-    return try launch(job, configuration)
+    return configuration
   }
 
   private func checkRestore(_ statements: [BoundStatement]) throws(MillraceError) {
@@ -196,27 +224,21 @@ public final class Session {
   ) throws(MillraceError) -> (result: JobResult, rows: Batch?) {
     let begin = environment.clock.monotonicNanos
     var shown = false
-    var hasSpilled = false
     let console = environment.console
     let clock = environment.clock
-    let folder = try limitState(configuration)
     defer { if shown { console.write("\n", to: .error) } }
-    let outcome = try launcher(configuration).run(job, cancellation: cancellation) { [progress] rows in
-      if !hasSpilled, let folder, StateMemory.use.inFiles > 0 {
-        hasSpilled = true
-        let limit = SessionOptions.text(bytes: configuration.stateMemoryLimit ?? 0)
-        console.write(
-          "state has outgrown its memory limit of \(limit): the rest lies in files in \(folder), and the job is slower\n", to: .error)
-      }
-      if let progress {
-        progress(rows)
-        return
-      }
-      let seconds = Double(clock.monotonicNanos - begin) / 1e9
-      guard seconds > 2, console.isTerminal(.error) else { return }
-      shown = true
-      console.write("\r\(rows) rows read in \(Int(seconds)) s, \(Int(Double(rows) / seconds)) rows/s ", to: .error)
-    }
+    let outcome = try launch(
+      job, configuration,
+      progress: { [progress] rows in
+        if let progress {
+          progress(rows)
+          return
+        }
+        let seconds = Double(clock.monotonicNanos - begin) / 1e9
+        guard seconds > 2, console.isTerminal(.error) else { return }
+        shown = true
+        console.write("\r\(rows) rows read in \(Int(seconds)) s, \(Int(Double(rows) / seconds)) rows/s ", to: .error)
+      })
     finished?(outcome.result)
     return outcome
   }
@@ -230,6 +252,57 @@ public final class Session {
     return folder
   }
 
+  /// Runs a job and keeps a record of it.
+  func launch(
+    _ job: JobPlan, _ configuration: JobConfiguration, receiver: ResultCollector.Receiver? = nil,
+    progress: EmbeddedRuntime.Progress? = nil, observer: EmbeddedRuntime.Observer? = nil
+  ) throws(MillraceError) -> (result: JobResult, rows: Batch?) {
+    var configuration = configuration
+    configuration.measuresState = configuration.measuresState || options.statistics != nil
+    let folder = try limitState(configuration)
+    let number = journal.count
+    journal.append(JobRecord(number: number + 1, job))
+    var hasSpilled = false
+    var last = JobStatistics()
+    func note(_ state: JobRecord.State) {
+      journal[number].state = state
+      journal[number].rowsRead = last.rowsRead
+      journal[number].elapsedNanos = last.elapsedNanos
+    }
+    do throws(MillraceError) {
+      let outcome = try launcher(configuration).run(
+        job, cancellation: cancellation, receiver: receiver,
+        progress: { [console = environment.console] rows in
+          if !hasSpilled, let folder, StateMemory.use.inFiles > 0 {
+            hasSpilled = true
+            let limit = SessionOptions.text(bytes: configuration.stateMemoryLimit ?? 0)
+            let text = "state has outgrown its memory limit of \(limit): the rest lies in files in \(folder), and the job is slower\n"
+            console.write(text, to: .error)
+          }
+          progress?(rows)
+        },
+        observer: {
+          last = $0
+          observer?($0)
+        })
+      note(outcome.result.savepoint == nil ? .finished : .stopped)
+      reportStatistics(last)
+      return outcome
+    } catch {
+      note(error.code == .cancelled ? .stopped : .failed)
+      if error.code == .cancelled { reportStatistics(last) }
+      throw error
+    }
+  }
+
+  private func reportStatistics(_ statistics: JobStatistics) {
+    switch options.statistics {
+    case .text?: environment.console.write(StatisticsText.table(statistics), to: .error)
+    case .json?: environment.console.write(StatisticsText.json(statistics) + "\n", to: .error)
+    case nil: break
+    }
+  }
+
   // MARK: Settings
 
   /// A definition whose name has a dot is a setting, as with Flink's `-D`.
@@ -239,54 +312,6 @@ public final class Session {
     for key in options.definitions.keys.sorted() where key.contains(".") {
       if let value = options.definitions[key] { try set(key, value) }
     }
-  }
-
-  private func reset(_ key: String?) throws(MillraceError) {
-    var kept = settings
-    if let key { kept[key] = nil } else { kept = [:] }
-    settings = [:]
-    options.job = initial
-    for key in kept.keys.sorted() { if let value = kept[key] { try set(key, value) } }
-  }
-
-  private func set(_ key: String, _ value: String) throws(MillraceError) {
-    func invalid(_ wanted: String) -> MillraceError {
-      MillraceError(.invalidOption, "'\(value)' is not valid for '\(key)'", hint: "give \(wanted)")
-    }
-    switch key {
-    case "parallelism.default":
-      guard let number = Int(value), number >= 1 else { throw invalid("a whole number of at least 1") }
-      options.job.parallelism = number
-    case "execution.runtime-mode":
-      guard let mode = JobConfiguration.Mode(rawValue: value) else { throw invalid("'batch' or 'streaming'") }
-      options.job.mode = mode
-    case "execution.checkpointing.interval":
-      guard let millis = SessionOptions.millis(value), millis > 0 else { throw invalid("a duration such as '10 s'") }
-      options.job.checkpointIntervalMillis = millis
-    case "execution.checkpointing.dir", "state.checkpoints.dir":
-      options.job.checkpointDirectory = value
-      // As with --checkpoint-dir: who asks for checkpoints means periodic ones.
-      if settings["execution.runtime-mode"] == nil { options.job.mode = .streaming }
-    case "pipeline.max-parallelism":
-      guard let number = Int(value), number >= 1, number <= 32768 else { throw invalid("a whole number from 1 to 32768") }
-      options.job.maxParallelism = number
-    case "state.memory.limit":
-      guard let bytes = SessionOptions.bytes(value) else { throw invalid("a size such as '4 gb'") }
-      options.job.stateMemoryLimit = bytes
-    case "state.spill.dir": options.job.spillDirectory = value
-    // The binder takes it, and for a setting from outside a text the session.
-    case "table.local-time-zone": try sql.registry.setTimeZone(value)
-    case "pipeline.name", "sql-client.execution.result-mode": break
-    default:
-      let known = [
-        "parallelism.default", "execution.runtime-mode", "execution.checkpointing.interval", "execution.checkpointing.dir",
-        "state.checkpoints.dir", "pipeline.max-parallelism", "table.local-time-zone", "pipeline.name", "state.memory.limit",
-        "state.spill.dir",
-      ]
-      let nearest = nearestName(to: key, among: known).map { "did you mean '\($0)'? " } ?? ""
-      throw MillraceError(.invalidOption, "there is no setting '\(key)'", hint: nearest + "settings: " + known.joined(separator: ", "))
-    }
-    settings[key] = value
   }
 
   // MARK: Printing
@@ -300,7 +325,7 @@ public final class Session {
     return text.unicodeScalars.first == "\u{FEFF}" ? String(text.unicodeScalars.dropFirst()) : text
   }
 
-  private func show(_ rows: Batch, output: OutputFormat, changelog: Bool) throws(MillraceError) {
+  func show(_ rows: Batch, output: OutputFormat, changelog: Bool) throws(MillraceError) {
     var kinds: [String]?
     var batch = rows
     if changelog { kinds = Changelog.kinds(rows) } else { batch = try rows.folded() }
@@ -312,7 +337,7 @@ public final class Session {
     }
   }
 
-  private func printRows(_ rows: [[String]], _ header: [String]) {
+  func printRows(_ rows: [[String]], _ header: [String]) {
     let fields = header.map { Field($0, .text) }
     let columns = header.indices.map { c -> Column in
       let builder = ColumnBuilder(.text, capacity: rows.count)
@@ -322,7 +347,7 @@ public final class Session {
     environment.console.write(ResultText.table(Batch(schema: Schema(fields), columns: columns, rowCount: rows.count)))
   }
 
-  private func report(_ result: JobResult) {
+  func report(_ result: JobResult) {
     let restored = result.restoredFrom.map { ", restored from checkpoint \($0)" } ?? ""
     if let savepoint = result.savepoint {
       environment.console.write("stopped: \(result.rowsRead) rows read\(restored)\nsavepoint \(savepoint)\n", to: .error)
@@ -332,7 +357,7 @@ public final class Session {
     reportLate(result)
   }
 
-  private func reportLate(_ result: JobResult) {
+  func reportLate(_ result: JobResult) {
     for (source, count) in result.lateRows.sorted(by: { $0.key < $1.key }) {
       environment.console.write("\(source): \(count) late rows were left out\n", to: .error)
     }
@@ -340,9 +365,9 @@ public final class Session {
 }
 
 /// The kind of each change, as Flink writes it.
-enum Changelog {
+public enum Changelog {
   /// `+I`, `-D`, or `-U` and `+U` where a retraction is directly followed by an insertion of the same instant.
-  static func kinds(_ batch: Batch) -> [String] {
+  public static func kinds(_ batch: Batch) -> [String] {
     guard let weights = batch.weights?.pointer(Int64.self) else { return [String](repeating: "+I", count: batch.rowCount) }
     let times = batch.eventTimes?.pointer(Int64.self)
     var kinds = (0..<batch.rowCount).map { weights[$0] < 0 ? "-D" : "+I" }

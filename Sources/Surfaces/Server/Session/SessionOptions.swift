@@ -6,6 +6,8 @@ import MillraceTypes
 public struct SessionOptions: Sendable {
   public var job = JobConfiguration()
   public var usesOptimizer = true
+  /// Write what each operator did after every job, to standard error.
+  public var statistics: StatisticsFormat?
   /// Replaces `${name}` in SQL text.
   public var definitions: [String: String] = [:]
 
