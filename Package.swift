@@ -91,9 +91,17 @@ let package = Package(
         "MillracePlan", "MillraceSQL", "MillracePlanner", "MillraceOperators", "MillraceConnectors",
         "MillraceRuntime", "MillraceInference", "MillraceScoring", "MillraceSystemEnvironment",
       ]),
+    room(
+      "Surfaces", "Shell",
+      [
+        "MillraceTypes", "MillraceColumns", "MillraceEnvironment", "MillracePlan", "MillraceSQL", "MillraceOperators", "MillraceConnectors",
+        "MillraceRuntime", "MillraceServer",
+      ]),
     .executableTarget(
       name: "millrace",
-      dependencies: ["MillraceServer", "MillraceTypes", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      dependencies: [
+        "MillraceServer", "MillraceShell", "MillraceTypes", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
       path: "Sources/Surfaces/CLI", swiftSettings: strict),
 
     tests("Types", ["MillraceTypes"]),
@@ -116,6 +124,12 @@ let package = Package(
         "MillraceServer", "MillraceTypes", "MillraceColumns", "MillraceEnvironment", "MillraceConnectors", "MillracePlan", "MillraceSQL",
         "MillraceRuntime", "MillraceSystemEnvironment",
       ], path: "Tests/Query", exclude: ["Cases"]),
+    tests(
+      "Shell",
+      [
+        "MillraceTypes", "MillraceColumns", "MillraceEnvironment", "MillraceSystemEnvironment", "MillracePlan", "MillraceSQL",
+        "MillraceConnectors", "MillraceRuntime", "MillraceServer", "MillraceShell",
+      ]),
     tests("Architecture", [], path: "Tests/Architecture"),
     // Starts the program as a process; depends on no target of ours.
     tests("Crash", [], path: "Tests/Crash"),

@@ -28,7 +28,8 @@ import Testing
         "MillraceFormats", "MillraceSQL", "MillracePlanner", "MillraceConnectors", "MillraceRuntime", "MillraceInference",
         "MillraceScoring", "MillraceSystemEnvironment",
       ]),
-      "Surfaces/CLI": types.union(["MillraceServer"]),
+      "Surfaces/Shell": operators.union(["MillraceSQL", "MillraceConnectors", "MillraceRuntime", "MillraceServer"]),
+      "Surfaces/CLI": types.union(["MillraceServer", "MillraceShell"]),
     ]
   }()
 

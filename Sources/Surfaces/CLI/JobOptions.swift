@@ -40,6 +40,11 @@ struct JobOptions: ParsableArguments {
   var noOptimizer = false
 
   @Option(
+    defaultAsFlag: StatisticsFormat.text,
+    help: "What each operator did (rows, CPU, state, watermark), to standard error after every job: text or json.")
+  var stats: StatisticsFormat?
+
+  @Option(
     name: .customShort("D"), parsing: .singleValue,
     help: "KEY=VALUE: replaces ${KEY} in the SQL text; a KEY with a dot is a setting, such as parallelism.default.")
   var definitions: [String] = []
@@ -60,6 +65,15 @@ struct JobOptions: ParsableArguments {
     }
   }
 
+  /// `--stats` without a format is text, whatever stands behind it.
+  static func withStatsFormat(_ arguments: [String]) -> [String] {
+    arguments.indices.map { index in
+      guard arguments[index] == "--stats" else { return arguments[index] }
+      let next = index + 1 < arguments.count ? arguments[index + 1] : ""
+      return StatisticsFormat(rawValue: next) == nil ? "--stats=text" : "--stats"
+    }
+  }
+
   func configured() -> SessionOptions {
     var options = SessionOptions()
     options.job.parallelism = parallelism
@@ -75,6 +89,7 @@ struct JobOptions: ParsableArguments {
     options.job.savepointDirectory = savepoint
     options.job.allowsNonRestoredState = allowNonRestoredState
     options.usesOptimizer = !noOptimizer
+    options.statistics = stats
     for definition in definitions {
       guard let equals = definition.firstIndex(of: "=") else { continue }
       options.definitions[String(definition[..<equals])] = String(definition[definition.index(after: equals)...])

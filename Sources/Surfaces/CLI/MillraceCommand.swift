@@ -27,6 +27,6 @@ struct MillraceCommand: ParsableCommand {
       FileHandle.standardError.write(Data(text.utf8))
       exit(withError: ExitCode.validationFailure)
     }
-    self.main(arguments)
+    self.main(JobOptions.withStatsFormat(arguments))
   }
 }

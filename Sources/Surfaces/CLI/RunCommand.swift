@@ -24,36 +24,6 @@ struct RunCommand: ParsableCommand {
   }
 }
 
-struct SQLCommand: ParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "sql", abstract: "Run SQL from a file or the command line and print what queries return.",
-    discussion: "A bare SELECT on bounded input prints the final table; --changelog prints every change with its kind (+I, -U, +U, -D).")
-
-  @Option(name: .shortAndLong, help: "The SQL file.")
-  var file: String?
-  @Option(name: [.customShort("e"), .long], help: "The SQL text.")
-  var execute: String?
-  @Option(help: "table, csv or json.")
-  var output = OutputFormat.table
-  @Flag(help: "Print changes instead of the final table.")
-  var changelog = false
-  @OptionGroup var job: JobOptions
-
-  func validate() throws {
-    if (file == nil) == (execute == nil) { throw ValidationError("Give either -f FILE or -e TEXT.") }
-  }
-
-  func run() throws {
-    try CommandRunner.run(job) { session in
-      if let file {
-        try session.run(file: file, output: output, changelog: changelog)
-      } else if let execute {
-        try session.run(text: execute, name: "<command line>", output: output, changelog: changelog)
-      }
-    }
-  }
-}
-
 struct ExplainPlanCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "explain-plan", abstract: "Show the logical plan and the stages of a SQL file's jobs without running them.")
@@ -66,3 +36,4 @@ struct ExplainPlanCommand: ParsableCommand {
 }
 
 extension OutputFormat: ExpressibleByArgument {}
+extension StatisticsFormat: ExpressibleByArgument {}
