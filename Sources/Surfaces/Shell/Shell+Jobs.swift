@@ -159,7 +159,11 @@ extension Shell {
     }
     line.clear()
     let restored = result.restoredFrom.map { ", restored from checkpoint \($0)" } ?? ""
-    write("INSERT INTO \(name) is done: \(StatisticsText.summary(last))\(restored)\n")
+    if let savepoint = result.savepoint {
+      write("INSERT INTO \(name) stopped: \(StatisticsText.summary(last))\(restored)\nsavepoint \(savepoint)\n")
+    } else {
+      write("INSERT INTO \(name) is done: \(StatisticsText.summary(last))\(restored)\n")
+    }
   }
 
   func analyze(_ job: JobPlan, limitMillis: Int64?) throws(MillraceError) {
