@@ -12,11 +12,11 @@ struct SQLCommand: ParsableCommand {
       the statements are read from standard input.
 
       Examples:
-        millrace sql                                  the shell
-        millrace sql -i tables.sql                    the shell, with the tables of a file
-        millrace sql -e "SELECT 1 AS one"             one statement
-        millrace sql -f job.sql --stats               a file, and what each operator did
-        millrace sql -e "EXPLAIN ANALYZE SELECT ..."  the plan with rows, CPU, state and watermark per operator
+        millrace sql                           the shell
+        millrace sql -i tables.sql             the shell, after running a file
+        millrace sql -e "SELECT 1 AS one"      one statement
+        millrace sql -f job.sql --stats        a file, and what operators did
+        millrace sql -e "EXPLAIN ANALYZE ..."  the plan with what operators did
 
       A bare SELECT on bounded input prints the final table; --changelog prints every change with its kind (+I, -U, +U, -D).
       The history is kept in $MILLRACE_HISTORY, else in millrace/history of the user's data folder.
