@@ -1,0 +1,2 @@
+import MillraceMacros
+import Testing

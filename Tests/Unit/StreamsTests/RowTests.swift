@@ -1,0 +1,2 @@
+import MillraceStreams
+import Testing
