@@ -113,6 +113,10 @@ let package = Package(
       dependencies: ["MillraceServer", "MillraceTypes", .product(name: "ArgumentParser", package: "swift-argument-parser")],
       path: "Sources/Surfaces/CLI", swiftSettings: strict),
 
+    // One job written in SQL and in each of the Swift layers.
+    .executableTarget(
+      name: "layers", dependencies: ["MillraceStreams"], path: "Examples/layers", exclude: ["README.md"], swiftSettings: strict),
+
     tests("Types", ["MillraceTypes"]),
     tests("Columns", ["MillraceTypes", "MillraceColumns", "CMillraceArrow"]),
     tests("Formats", ["MillraceTypes", "MillraceColumns", "MillraceFormats"]),
@@ -133,6 +137,7 @@ let package = Package(
         "MillraceStreams", "MillraceServer", "MillraceRows", "MillraceTypes", "MillraceColumns", "MillraceEnvironment", "MillracePlan",
         "MillraceOperators", "MillraceRuntime", "MillraceConnectors", "MillraceSystemEnvironment",
       ]),
+    tests("Layers", ["layers", "MillraceStreams", "MillraceServer", "MillraceEnvironment"]),
     tests(
       "Macros",
       [

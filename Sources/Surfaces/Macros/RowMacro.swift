@@ -75,7 +75,7 @@ struct RowText {
       }
 
       \(access)func encode(into writer: inout MillraceRows.ByteWriter) {
-    \(lines("    ") { "MillraceRows.RowCoding.encode(\($0.name), into: &writer)" })
+    \(lines("    ") { "MillraceRows.RowCoding.encode(self.\($0.name), into: &writer)" })
       }
 
       \(access)init(decoding reader: inout MillraceRows.ByteReader) throws(MillraceRows.MillraceError) {
@@ -90,7 +90,7 @@ struct RowText {
     \(lines("    ") { "\(access)let \($0.name): MillraceRows.ReaderOf<\($0.type)>" })
 
         \(access)init(_ columns: [MillraceRows.Column], at first: Int, within parent: MillraceRows.Bitmap?) throws(MillraceRows.MillraceError) {
-    \(indexed("      ") { "\($1.name) = try MillraceRows.RowCoding.reader((\($1.type)).self, columns, first + \($0), \"\($1.column)\", in: \"\(type)\", within: parent)" })
+    \(indexed("      ") { "self.\($1.name) = try MillraceRows.RowCoding.reader((\($1.type)).self, columns, first + \($0), \"\($1.column)\", in: \"\(type)\", within: parent)" })
         }
 
         \(access)func view(at row: Int) -> View { View(_columns: self, _row: row) }

@@ -41,7 +41,8 @@ struct RowProperty {
         }
         properties.append(
           RowProperty(
-            name: name, type: type.trimmedDescription, column: variable.attributes.columnName ?? columnName(name), isEventTime: isEventTime))
+            name: name, type: type.trimmedDescription, column: variable.attributes.columnName ?? columnName(name), isEventTime: isEventTime)
+        )
       }
     }
     let times = properties.filter(\.isEventTime)

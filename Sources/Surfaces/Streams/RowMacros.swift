@@ -1,6 +1,7 @@
 /// Makes a struct a row: its stored properties are columns, named in snake case (`authorID` is `author_id`), NOT NULL unless optional.
 ///
-/// Types: `Int8` to `Int64`, `Int`, `Float`, `Double`, `Bool`, `String`, `Timestamp`, arrays and optionals of such, and other `@Row` structs.
+/// Types: `Int8` to `Int64`, `Int`, `Float`, `Double`, `Bool`, `String`, `Timestamp`, arrays and optionals of such, and other `@Row`
+/// structs.
 ///
 ///     @Row struct Message {
 ///       var messageID: Int64
@@ -12,7 +13,8 @@
 /// touches no more than it names, and nothing is boxed.
 @attached(
   extension, conformances: Row,
-  names: named(Reader), named(fields), named(eventTimeField), named(eventTime(of:)), named(field(of:)), named(append(_:to:at:)), named(appendFiller(to:at:)),
+  names: named(Reader), named(fields), named(eventTimeField), named(eventTime(of:)), named(field(of:)), named(append(_:to:at:)),
+  named(appendFiller(to:at:)),
   named(encode(into:)), named(init(decoding:)), named(init(_:)), named(Columns), named(View))
 public macro Row() = #externalMacro(module: "MillraceMacros", type: "RowMacro")
 

@@ -37,7 +37,8 @@ struct MessageJob {
         let second = 10 + i / 2 + Int.random(in: -1...0, using: &random)
         let links = i % 5 == 4 ? "" : "\(i % 4)"
         let author = ["ann", "bob", "cleo", "dan"][Int.random(in: 0..<4, using: &random)]
-        text += "\(id),\(author),\(links),\(Double(i) / 4),2024-01-01 00:0\(second / 60):\(second % 60 < 10 ? "0" : "")\(second % 60).\(100 + id % 7)\n"
+        text +=
+          "\(id),\(author),\(links),\(Double(i) / 4),2024-01-01 00:0\(second / 60):\(second % 60 < 10 ? "0" : "")\(second % 60).\(100 + id % 7)\n"
       }
       try store.writeDurably(Array(text.utf8), to: "/in/messages/\(file).csv")
     }
@@ -63,7 +64,8 @@ struct MessageJob {
     Mode(description: "optimiser off", batchRows: 11, usesOptimizer: false),
     Mode(description: "simulated", parallelism: 2, batchRows: 5, mode: .streaming, crashes: 0, seed: 3),
     Mode(description: "crashes", parallelism: 2, batchRows: 5, mode: .streaming, crashes: 4, seed: 5),
-    Mode(description: "crashes and more partitions", parallelism: 1, batchRows: 3, mode: .streaming, crashes: 5, parallelismAfter: 3, seed: 9),
+    Mode(
+      description: "crashes and more partitions", parallelism: 1, batchRows: 3, mode: .streaming, crashes: 5, parallelismAfter: 3, seed: 9),
     Mode(description: "crashes and fewer partitions", parallelism: 3, batchRows: 4, crashes: 5, parallelismAfter: 2, seed: 11),
   ]
 

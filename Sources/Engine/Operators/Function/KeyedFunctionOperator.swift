@@ -272,7 +272,8 @@ public final class KeyedFunctionOperator: ClockedOperator {
     for _ in 0..<(try reader.readCount(unit: 8)) { stored.append(try reader.readText()) }
     guard stored == forms else {
       throw MillraceError(
-        .checkpointInvalid, "the checkpoint has the states [\(stored.joined(separator: ", "))], the function [\(forms.joined(separator: ", "))]",
+        .checkpointInvalid,
+        "the checkpoint has the states [\(stored.joined(separator: ", "))], the function [\(forms.joined(separator: ", "))]",
         subject: "function \(function.id)", hint: "run the code that took it, or start anew with another checkpoint folder")
     }
     for id in try index.readKeys(&reader) {

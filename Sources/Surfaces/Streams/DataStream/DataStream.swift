@@ -94,7 +94,8 @@ public struct DataStream<R: Row> {
     _ kind: String, _ id: String?, _ type: Out.Type, _ body: @escaping @Sendable (Batch) throws -> Batch
   ) throws(MillraceError) -> DataStream<Out> {
     let function = UserFunction(
-      inputs: [plan], id: try job.functionID(id, kind), order: .stateless, schema: Out.schema, eventTimeColumns: Out.eventTimeField.map { [$0] } ?? [],
+      inputs: [plan], id: try job.functionID(id, kind), order: .stateless, schema: Out.schema,
+      eventTimeColumns: Out.eventTimeField.map { [$0] } ?? [],
       program: RowProgram(body))
     return DataStream<Out>(job: job, plan: .function(function))
   }
@@ -149,7 +150,8 @@ public struct DataStream<R: Row> {
     let program = RowProgram { batch in batch.replacing(schema: schema, columns: [try body(batch)] + batch.columns) }
     let time = R.eventTimeField.flatMap { plan.timeAttribute(of: $0) == .exact(offsetMicros: 0) ? $0 + 1 : nil }
     let function = UserFunction(
-      inputs: [plan], id: try job.functionID(id, "key"), order: .stateless, schema: schema, eventTimeColumns: time.map { [$0] } ?? [], program: program)
+      inputs: [plan], id: try job.functionID(id, "key"), order: .stateless, schema: schema, eventTimeColumns: time.map { [$0] } ?? [],
+      program: program)
     return KeyedStream(job: job, plan: .function(function), keyColumn: 0, firstColumn: 1)
   }
 

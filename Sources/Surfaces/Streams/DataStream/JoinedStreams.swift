@@ -44,10 +44,10 @@ extension DataStream {
     func columns(_ side: String, _ fields: [Field], _ prefix: String) -> String {
       fields.map { "\(side).\(SQLText.name($0.name)) AS \(SQLText.name(prefix + $0.name))" }.joined(separator: ", ")
     }
-    let (mine, theirs) = (left(R.fields[time].name), right(Other.fields[otherTime].name))
-    let condition =
-      left(R.fields[key].name) == right(Other.fields[otherKey].name)
-      && theirs.between(mine - .span(before), and: mine + .span(after))
+    let mine = left(R.fields[time].name)
+    let (earliest, latest) = (mine - (try TableExpression.span(before)), mine + (try TableExpression.span(after)))
+    let near = right(Other.fields[otherTime].name).between(earliest, and: latest)
+    let condition = left(R.fields[key].name) == right(Other.fields[otherKey].name) && near
     let table = try asTable().joined(
       "SELECT \(columns(SQLText.this, R.fields, "left_")), \(columns(SQLText.other, Other.fields, "right_")) "
         + "FROM \(SQLText.this) JOIN \(SQLText.other) ON \(condition.text)", other.asTable())

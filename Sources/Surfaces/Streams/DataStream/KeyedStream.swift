@@ -30,7 +30,7 @@ public struct KeyedStream<Key: RowValue, R: Row> {
   /// - Throws: `invalidOption` for an id that is taken, or two states or side outputs of one name.
   @inlinable public func process<F: KeyedProcessFunction>(
     id: String, order: RowOrder = .eventTime, sideOutputs: [SideOutput] = [], _ make: @escaping @Sendable () -> F
-  ) throws(MillraceError) -> DataStream<F.Output> where F.Key == Key, F.Input == R {
+  ) throws(MillraceError) -> DataStream<F.Output> where F.Key == Key, F.InputView.Row == R {
     let layout = try OutputLayout.of(F.Output.self, sideOutputs)
     let (keyColumn, firstColumn) = (keyColumn, firstColumn)
     return try applying(id, order, layout, make) { core throws(MillraceError) in

@@ -36,7 +36,9 @@ public struct WindowAssigner: Sendable {
       case .session(let gap): [gap]
       }
     guard spans.allSatisfy({ $0.micros > 0 }) else {
-      throw MillraceError(.invalidOption, "a window has a size, slide or gap of \(spans.map { "\($0)" }.joined(separator: ", "))", hint: "give spans above zero")
+      throw MillraceError(
+        .invalidOption, "a window has a size, slide or gap of \(spans.map { "\($0)" }.joined(separator: ", "))",
+        hint: "give spans above zero")
     }
   }
 

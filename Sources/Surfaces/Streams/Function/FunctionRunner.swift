@@ -23,7 +23,7 @@ final class KeyedProgram: OperatorProgram {
   private let keyColumn: Int
   private let firstColumn: Int
   /// Of the bound batch, which `batch` keeps alive.
-  @usableFromInline var rows: F.Input.Reader?
+  @usableFromInline var rows: F.InputView.Row.Reader?
   @usableFromInline var keys: F.Key.Reader?
   @usableFromInline var batch: Batch?
 
@@ -53,7 +53,7 @@ final class KeyedProgram: OperatorProgram {
 
   func bind(_ batch: Batch) throws {
     self.batch = batch
-    rows = try F.Input.Reader(batch.columns, at: firstColumn, within: nil)
+    rows = try F.InputView.Row.Reader(batch.columns, at: firstColumn, within: nil)
     keys = try F.Key.Reader(batch.columns[keyColumn], within: nil)
   }
 
@@ -96,7 +96,8 @@ final class KeyedProgram: OperatorProgram {
     process: @escaping (Range<Int>, UnsafePointer<Int32>) throws -> Int
   ) throws(MillraceError) -> KeyedFunctionBody {
     KeyedFunctionBody(
-      states: try Self.states(of: function), bind: { _, batch in try self.bind(batch) }, process: { _, range, ids in try process(range, ids) },
+      states: try Self.states(of: function), bind: { _, batch in try self.bind(batch) },
+      process: { _, range, ids in try process(range, ids) },
       fire: { try self.fire($0, $1) }, forget: { self.forget($0) })
   }
 }

@@ -20,16 +20,17 @@ import MillraceTypes
 /// Rows and timers come by event time: rows of one instant in the total order, then the timers of that instant. What the function gives
 /// is then a function of the set of its input rows, as long as it looks at nothing but its row, state, timers and context. Each partition
 /// has an instance of its own; everything that must outlive a call belongs into a state, which is a stored property of the instance.
-public protocol KeyedProcessFunction: AnyObject {
+public protocol KeyedProcessFunction: AnyObject, SendableMetatype {
   associatedtype Key: RowValue
-  associatedtype Input: Row
+  /// `Message.View` for rows of `Message`.
+  associatedtype InputView: RowView where InputView.Row: Row, InputView.Row.Reader.View == InputView
   associatedtype Output: Row
 
   /// The code knows that rows may be taken back: it looks at `context.weight`. Otherwise an input that updates is refused.
   static var acceptsUpdates: Bool { get }
 
   /// - Parameter row: a view of it, good during the call; `row.row` may be kept.
-  func process(_ row: ViewOf<Input>, _ context: KeyedContext<Key, Output>) throws
+  func process(_ row: InputView, _ context: KeyedContext<Key, Output>) throws
   func onTimer(_ timer: FunctionTimer, _ context: KeyedContext<Key, Output>) throws
 }
 

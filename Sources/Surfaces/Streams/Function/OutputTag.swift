@@ -9,7 +9,9 @@ public struct OutputTag<R: Row>: Sendable {
   public init(_ name: String, of type: R.Type = R.self) { self.name = name }
 
   /// What a function is declared with.
-  public var declared: SideOutput { SideOutput(name: name, fields: R.fields, eventTimeField: R.eventTimeField) { R.appendFiller(to: $0, at: $1) } }
+  public var declared: SideOutput {
+    SideOutput(name: name, fields: R.fields, eventTimeField: R.eventTimeField) { R.appendFiller(to: $0, at: $1) }
+  }
 }
 
 /// A side output whatever its row type.

@@ -3,6 +3,7 @@ import MillraceEnvironment
 import MillracePlan
 import MillraceRows
 import MillraceRuntime
+import MillraceSQL
 import MillraceServer
 import MillraceTypes
 
@@ -26,7 +27,6 @@ public final class Job {
   /// Names of functions in use.
   private var functionIDs: Set<String> = []
   private var unnamedFunctions = 0
-  private var isPlaced = false
 
   /// - Parameters:
   ///   - options: parallelism, mode, checkpoints; SET in SQL changes them.
@@ -112,7 +112,8 @@ public final class Job {
   func functionID(_ given: String?, _ kind: String) throws(MillraceError) -> String {
     if let given {
       guard functionIDs.insert(given).inserted else {
-        throw MillraceError(.invalidOption, "two functions have the id '\(given)'", subject: name, hint: "ids name state; give each its own")
+        throw MillraceError(
+          .invalidOption, "two functions have the id '\(given)'", subject: name, hint: "ids name state; give each its own")
       }
       return given
     }

@@ -25,10 +25,10 @@ public final class ValueState<Value: RowValue>: StateCell, KeyedState {
       let key = key
       return key < values.count ? values[key] ?? initial : initial
     }
-    set { set(newValue) }
+    set { self.set(newValue) }
     @inline(__always) _modify {
       var copy = value
-      defer { set(copy) }
+      defer { self.set(copy) }
       yield &copy
     }
   }

@@ -33,7 +33,7 @@ enum RowProjection {
           hint: error.hint)
       }
     }
-    let isWhole = expressions.count == fields.count && expressions.indices.allSatisfy { expressions[$0].columnIndex == $0 }
+    let isWhole = expressions.count == fields.count && expressions.indices.allSatisfy { expressions[$0].kind == .column($0) }
     return isWhole ? plan : .project(Project(input: plan, expressions: expressions, names: R.fields.map(\.name)))
   }
 

@@ -96,7 +96,8 @@ public struct Table {
     let partition = keys.isEmpty ? "" : "PARTITION BY \(keys.map(\.text).joined(separator: ", ")) "
     return try applying(
       "SELECT \(columns.joined(separator: ", ")) FROM (SELECT *, ROW_NUMBER() OVER (\(partition)ORDER BY "
-        + "\(order.map(\.text).joined(separator: ", "))) AS \(SQLText.name(name)) FROM \(SQLText.this)) WHERE \(SQLText.name(name)) <= \(limit)")
+        + "\(order.map(\.text).joined(separator: ", "))) AS \(SQLText.name(name)) FROM \(SQLText.this)) WHERE \(SQLText.name(name)) <= \(limit)"
+    )
   }
 
   // MARK: several tables
