@@ -141,7 +141,8 @@ let package = Package(
     tests(
       "Macros",
       [
-        "MillraceMacros", .product(name: "SwiftSyntaxMacros", package: "swift-syntax"),
+        "MillraceMacros", .product(name: "SwiftSyntax", package: "swift-syntax"),
+        .product(name: "SwiftSyntaxBuilder", package: "swift-syntax"), .product(name: "SwiftSyntaxMacros", package: "swift-syntax"),
         .product(name: "SwiftSyntaxMacroExpansion", package: "swift-syntax"),
         .product(name: "SwiftSyntaxMacrosGenericTestSupport", package: "swift-syntax"),
       ]),
