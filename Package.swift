@@ -139,14 +139,6 @@ let package = Package(
       ]),
     tests("Layers", ["layers", "MillraceStreams", "MillraceServer", "MillraceEnvironment"]),
     tests(
-      "Macros",
-      [
-        "MillraceMacros", .product(name: "SwiftSyntax", package: "swift-syntax"),
-        .product(name: "SwiftSyntaxBuilder", package: "swift-syntax"), .product(name: "SwiftSyntaxMacros", package: "swift-syntax"),
-        .product(name: "SwiftSyntaxMacroExpansion", package: "swift-syntax"),
-        .product(name: "SwiftSyntaxMacrosGenericTestSupport", package: "swift-syntax"),
-      ]),
-    tests(
       "Query",
       [
         "MillraceServer", "MillraceTypes", "MillraceColumns", "MillraceEnvironment", "MillraceConnectors", "MillracePlan", "MillraceSQL",

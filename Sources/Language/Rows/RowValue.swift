@@ -43,28 +43,10 @@ public enum RowCoding {
   @inlinable public static func append<V: RowValue>(_ value: V, to builder: ColumnBuilder) { V.append(value, to: builder) }
   @inlinable public static func appendFiller<V: RowValue>(_ type: V.Type, to builder: ColumnBuilder) { V.appendFiller(to: builder) }
   @inlinable public static func encode<V: RowValue>(_ value: V, into writer: inout ByteWriter) { value.encode(into: &writer) }
-  @inlinable public static func decode<V: RowValue>(_ type: V.Type, _ reader: inout ByteReader) throws(MillraceError) -> V {
-    try V(decoding: &reader)
-  }
-
-  /// The reader of a property; errors say which one.
-  @inlinable public static func reader<V: RowValue>(
-    _ type: V.Type, _ columns: [Column], _ index: Int, _ name: String, in row: String, within parent: Bitmap?
-  ) throws(MillraceError) -> V.Reader {
-    guard index < columns.count else { throw missing(name, row) }
-    do throws(MillraceError) { return try V.Reader(columns[index], within: parent) } catch { throw naming(error, name, row) }
-  }
-
-  @usableFromInline static func missing(_ name: String, _ row: String) -> MillraceError {
-    MillraceError(.malformedRow, "there is no column for it", subject: "\(row).\(name)")
-  }
-
-  @usableFromInline static func naming(_ error: MillraceError, _ name: String, _ row: String) -> MillraceError {
-    var named = error
-    // The innermost property is named first.
-    named.subject = error.subject.map { "\(row).\(name) (\($0))" } ?? "\(row).\(name)"
-    return named
-  }
+  /// The value of a property, whose type need not be written.
+  @inlinable public static func decode<R, V: RowValue>(
+    _ property: KeyPath<R, V>, _ reader: inout ByteReader
+  ) throws(MillraceError) -> V { try V(decoding: &reader) }
 
   /// The column, unless it is of another type or has nulls.
   static func checked(_ column: Column, _ type: DataType, within parent: Bitmap?) throws(MillraceError) -> Column {
@@ -96,6 +78,40 @@ public enum RowCoding {
     case (.timestampLTZ(let p), .timestampLTZ(let q)): TimeUnit(precision: p) == TimeUnit(precision: q)
     case (.timestamp(let p), .timestamp(let q)): TimeUnit(precision: p) == TimeUnit(precision: q)
     default: a == b
+    }
+  }
+}
+
+/// The columns that a row type reads its properties from; errors say which property.
+public struct RowSource {
+  private let columns: [Column]
+  private let first: Int
+  private let parent: Bitmap?
+  private let row: String
+
+  /// - Parameters:
+  ///   - first: where the row's columns begin.
+  ///   - parent: which rows are there at all.
+  ///   - row: the name of the row type.
+  public init(_ columns: [Column], at first: Int, within parent: Bitmap?, row: String) {
+    self.columns = columns
+    self.first = first
+    self.parent = parent
+    self.row = row
+  }
+
+  /// The reader of the property at a position.
+  public func reader<V: RowValue>(_ type: V.Type, _ index: Int, _ name: String) throws(MillraceError) -> V.Reader {
+    guard first + index < columns.count else {
+      throw MillraceError(.malformedRow, "there is no column for it", subject: "\(row).\(name)")
+    }
+    do throws(MillraceError) {
+      return try V.Reader(columns[first + index], within: parent)
+    } catch {
+      var named = error
+      // The innermost property is named first.
+      named.subject = error.subject.map { "\(row).\(name) (\($0))" } ?? "\(row).\(name)"
+      throw named
     }
   }
 }

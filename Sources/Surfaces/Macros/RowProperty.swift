@@ -1,6 +1,4 @@
-import SwiftDiagnostics
 import SwiftSyntax
-import SwiftSyntaxMacros
 
 /// One stored property of a row: a column.
 struct RowProperty {
@@ -11,13 +9,9 @@ struct RowProperty {
   var isEventTime: Bool
 
   /// The stored properties of a struct, in order; what cannot be a column is reported.
-  static func all(of declaration: StructDeclSyntax, in context: some MacroExpansionContext) -> [RowProperty]? {
+  static func all(of declaration: StructDeclSyntax, _ problems: RowProblems) -> [RowProperty]? {
     var properties: [RowProperty] = []
-    var failed = false
-    func refuse(_ node: some SyntaxProtocol, _ problem: RowProblem) {
-      failed = true
-      context.diagnose(Diagnostic(node: Syntax(node), message: problem))
-    }
+    func refuse(_ node: some SyntaxProtocol, _ problem: RowProblem) { problems.add(node, problem) }
     for member in declaration.memberBlock.members {
       guard let variable = member.decl.as(VariableDeclSyntax.self), !variable.modifiers.contains(where: \.isStatic) else { continue }
       let isEventTime = variable.attributes.contains { $0.name == "EventTime" }
@@ -52,8 +46,8 @@ struct RowProperty {
     }
     var seen: Set<String> = []
     for property in properties where !seen.insert(property.column).inserted { refuse(declaration.name, .sameColumn(property.column)) }
-    if properties.isEmpty && !failed { refuse(declaration.name, .empty(declaration.name.text)) }
-    return failed ? nil : properties
+    if properties.isEmpty && problems.found.isEmpty { refuse(declaration.name, .empty(declaration.name.text)) }
+    return problems.found.isEmpty ? properties : nil
   }
 
   /// Why a written type can be no column; nil when it may be one, which `RowValue` then decides.
@@ -93,42 +87,6 @@ struct RowProperty {
     }
     return out
   }
-}
-
-/// What can be wrong with a row.
-struct RowProblem: DiagnosticMessage {
-  let message: String
-  let id: String
-  var diagnosticID: MessageID { MessageID(domain: "Millrace", id: id) }
-  var severity: DiagnosticSeverity { .error }
-
-  private init(_ id: String, _ message: String) {
-    self.id = id
-    self.message = message
-  }
-
-  static let notStruct = RowProblem("not-struct", "@Row is for structs: a row is a value with stored properties")
-  static let generic = RowProblem("generic", "@Row does not take generic structs: the columns of a row have one type each")
-  static let pattern = RowProblem("pattern", "a column needs a plain name")
-  static func noType(_ name: String) -> RowProblem {
-    RowProblem("no-type", "write the type of '\(name)': @Row reads types as they are written, as in `var \(name): Int64`")
-  }
-  static func type(_ name: String, _ type: String, _ reason: String) -> RowProblem {
-    RowProblem("type", "'\(name)' of type \(type) cannot be a column: \(reason)")
-  }
-  static func constant(_ name: String) -> RowProblem {
-    RowProblem("constant", "'\(name)' is a constant with a value, which a row that is read cannot change; write `var`, or `static let`")
-  }
-  static func twoTimes(_ names: [String]) -> RowProblem {
-    RowProblem("two-times", "a row has one event time, not \(names.count): \(names.joined(separator: ", "))")
-  }
-  static func timeType(_ name: String, _ type: String) -> RowProblem {
-    RowProblem("time-type", "@EventTime '\(name)' is a \(type); event time is a Timestamp, and never absent")
-  }
-  static func sameColumn(_ name: String) -> RowProblem {
-    RowProblem("same-column", "two properties would be the column '\(name)'; give one another name with @Column(\"...\")")
-  }
-  static func empty(_ name: String) -> RowProblem { RowProblem("empty", "\(name) has no stored properties: a row has at least one column") }
 }
 
 extension DeclModifierSyntax {

@@ -12,10 +12,10 @@
 /// Functions over rows get `Message.View`, whose properties read the columns of a batch at the time they are asked: a closure over a row
 /// touches no more than it names, and nothing is boxed.
 @attached(
-  extension, conformances: Row,
+  member,
   names: named(Reader), named(fields), named(eventTimeField), named(eventTime(of:)), named(field(of:)), named(append(_:to:at:)),
-  named(appendFiller(to:at:)),
-  named(encode(into:)), named(init(decoding:)), named(init(_:)), named(Columns), named(View))
+  named(appendFiller(to:at:)), named(encode(into:)), named(Columns), named(View))
+@attached(extension, conformances: Row, names: named(init(decoding:)), named(init(_:)))
 public macro Row() = #externalMacro(module: "MillraceMacros", type: "RowMacro")
 
 /// The property of a `@Row` struct that is its event time. Its value is never below the event time of what a row is made of.

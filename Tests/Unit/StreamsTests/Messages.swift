@@ -1,5 +1,6 @@
 import MillraceConnectors
 import MillraceEnvironment
+import MillracePlan
 import MillraceRuntime
 import MillraceServer
 import MillraceStreams

@@ -110,7 +110,7 @@ extension TableExpression: ExpressibleByIntegerLiteral, ExpressibleByFloatLitera
   public init(stringLiteral value: String) { self = .literal(value) }
   public init(nilLiteral: ()) { self.init("NULL") }
 
-  public static func literal(_ value: Int64) -> TableExpression { TableExpression(value < 0 ? "(\(value))" : "\(value)") }
+  public static func literal(_ value: some BinaryInteger) -> TableExpression { TableExpression(value < 0 ? "(\(value))" : "\(value)") }
   /// A DOUBLE.
   public static func literal(_ value: Double) -> TableExpression {
     guard value.isFinite else { return TableExpression("CAST('\(value.isNaN ? "NaN" : value < 0 ? "-Infinity" : "Infinity")' AS DOUBLE)") }

@@ -46,9 +46,7 @@ import Testing
           public var note: String?
           public var at: Timestamp
           var shown: String { "\\(pageID)" }
-        }
 
-        extension Visit: MillraceRows.Row {
           public typealias Reader = Columns
 
           public static var fields: [MillraceRows.Field] {
@@ -59,14 +57,24 @@ import Testing
             ]
           }
 
-          public static var eventTimeField: Int? { 2 }
+          public static var eventTimeField: Int? {
+            2
+          }
 
-          public static func eventTime(of row: Visit) -> MillraceRows.Timestamp? { row.at }
+          public static func eventTime(of row: Visit) -> MillraceRows.Timestamp? {
+            row.at
+          }
 
           public static func field(of property: PartialKeyPath<Visit>) -> Int? {
-            if property == \\Visit.pageID { return 0 }
-            if property == \\Visit.note { return 1 }
-            if property == \\Visit.at { return 2 }
+            if property == \\Visit.pageID {
+              return 0
+            }
+            if property == \\Visit.note {
+              return 1
+            }
+            if property == \\Visit.at {
+              return 2
+            }
             return nil
           }
 
@@ -88,32 +96,24 @@ import Testing
             MillraceRows.RowCoding.encode(self.at, into: &writer)
           }
 
-          public init(decoding reader: inout MillraceRows.ByteReader) throws(MillraceRows.MillraceError) {
-            self.pageID = try MillraceRows.RowCoding.decode((Int64).self, &reader)
-            self.note = try MillraceRows.RowCoding.decode((String?).self, &reader)
-            self.at = try MillraceRows.RowCoding.decode((Timestamp).self, &reader)
-          }
-
-          public init(_ view: View) {
-            self.pageID = view.pageID
-            self.note = view.note
-            self.at = view.at
-          }
-
           public struct Columns: MillraceRows.RowColumns {
             public let pageID: MillraceRows.ReaderOf<Int64>
             public let note: MillraceRows.ReaderOf<String?>
             public let at: MillraceRows.ReaderOf<Timestamp>
-
-            public init(_ columns: [MillraceRows.Column], at first: Int, within parent: MillraceRows.Bitmap?) throws(MillraceRows.MillraceError) {
-              self.pageID = try MillraceRows.RowCoding.reader((Int64).self, columns, first + 0, "page_id", in: "Visit", within: parent)
-              self.note = try MillraceRows.RowCoding.reader((String?).self, columns, first + 1, "note", in: "Visit", within: parent)
-              self.at = try MillraceRows.RowCoding.reader((Timestamp).self, columns, first + 2, "at", in: "Visit", within: parent)
+            public init(
+              _ columns: [MillraceRows.Column], at first: Int, within parent: MillraceRows.Bitmap?
+            ) throws(MillraceRows.MillraceError) {
+              let source = MillraceRows.RowSource(columns, at: first, within: parent, row: "Visit")
+              self.pageID = try source.reader((Int64).self, 0, "page_id")
+              self.note = try source.reader((String?).self, 1, "note")
+              self.at = try source.reader((Timestamp).self, 2, "at")
             }
-
-            public func view(at row: Int) -> View { View(_columns: self, _row: row) }
-
-            public subscript(row: Int) -> Visit { Visit(View(_columns: self, _row: row)) }
+            public func view(at row: Int) -> View {
+              View(_columns: self, _row: row)
+            }
+            public subscript(row: Int) -> Visit {
+              Visit(View(_columns: self, _row: row))
+            }
           }
 
           public struct View: MillraceRows.RowView {
@@ -123,10 +123,32 @@ import Testing
               self._columns = _columns
               self._row = _row
             }
-            public var _value: Visit { Visit(self) }
-            public var pageID: Int64 { _columns.pageID[_row] }
-            public var note: String? { _columns.note[_row] }
-            public var at: Timestamp { _columns.at[_row] }
+            public var _value: Visit {
+              Visit(self)
+            }
+            public var pageID: Int64 {
+              _columns.pageID[_row]
+            }
+            public var note: String? {
+              _columns.note[_row]
+            }
+            public var at: Timestamp {
+              _columns.at[_row]
+            }
+          }
+        }
+
+        extension Visit: MillraceRows.Row {
+          public init(decoding reader: inout MillraceRows.ByteReader) throws(MillraceRows.MillraceError) {
+            self.pageID = try MillraceRows.RowCoding.decode(\\Visit.pageID, &reader)
+            self.note = try MillraceRows.RowCoding.decode(\\Visit.note, &reader)
+            self.at = try MillraceRows.RowCoding.decode(\\Visit.at, &reader)
+          }
+
+          public init(_ view: View) {
+            self.pageID = view.pageID
+            self.note = view.note
+            self.at = view.at
           }
         }
         """)
