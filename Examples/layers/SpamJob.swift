@@ -30,7 +30,7 @@ struct SpamJobs {
       """
       CREATE TABLE messages (
         message_id BIGINT NOT NULL, author_id BIGINT NOT NULL, content STRING NOT NULL, sent_at TIMESTAMP_LTZ(3) NOT NULL,
-        WATERMARK FOR sent_at AS sent_at - INTERVAL '5' SECOND
+        WATERMARK FOR sent_at AS sent_at - INTERVAL '10' SECOND
       ) WITH ('connector' = 'filesystem', 'path' = '\(folder)/messages.csv', 'format' = 'csv');
 
       CREATE TABLE verdicts (

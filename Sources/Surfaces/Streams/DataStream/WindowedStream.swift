@@ -26,7 +26,7 @@ public struct WindowAssigner: Sendable {
     WindowAssigner(kind: .sliding(size: size, slide: slide, offset: offset))
   }
 
-  /// As long as rows of the key come within less than `gap` of each other; ends `gap` after the last one.
+  /// As long as rows of the key come within `gap` of each other; ends `gap` after the last one.
   public static func session(gap: Duration) -> WindowAssigner { WindowAssigner(kind: .session(gap: gap)) }
 
   func check() throws(MillraceError) {
@@ -71,7 +71,7 @@ public struct WindowedStream<Key: RowValue, R: Row> {
   @usableFromInline let window: WindowAssigner
 
   /// Folds the rows of each key and window, in the total order, and gives a row when the window is over: when event time is complete up to
-  /// its end. That row's event time is the last microsecond of the window, or its `@EventTime`, if later.
+  /// its end. That row's event time is the last microsecond of the window (of a session its end), or its `@EventTime`, if later.
   ///
   /// - Parameters:
   ///   - id: names the state in checkpoints.
@@ -145,12 +145,12 @@ extension WindowAssigner {
   private func extend(_ row: ViewOf<Input>, _ own: TimeWindow, _ context: KeyedContext<Key, Output>) throws {
     var session = own
     var joined: Value?
-    for (start, end) in ends.entries where start < own.end && own.start < end {
+    for (start, end) in ends.entries where start <= own.end && own.start <= end {
       guard let value = values[start] else { continue }
       if let before = joined, let merge { joined = try merge(before, value) } else { joined = value }
       session.start = min(session.start, start)
       session.end = max(session.end, end)
-      context.deleteTimer(at: Self.last(end))
+      context.deleteTimer(at: end)
       values[start] = nil
       ends[start] = nil
     }
@@ -158,11 +158,13 @@ extension WindowAssigner {
     try add(&value, row)
     values[session.start] = value
     ends[session.start] = session.end
-    context.registerTimer(at: Self.last(session.end))
+    // A row at the very end still joins: timers come behind the rows of their instant.
+    context.registerTimer(at: session.end)
   }
 
   @usableFromInline func onTimer(_ timer: FunctionTimer, _ context: KeyedContext<Key, Output>) throws {
-    for (start, end) in ends.entries where Self.last(end) == timer.time {
+    let isSession = if case .session = window.kind { true } else { false }
+    for (start, end) in ends.entries where (isSession ? end : Self.last(end)) == timer.time {
       guard let value = values[start] else { continue }
       try context.emit(result(context.key, TimeWindow(start: start, end: end), value))
       values[start] = nil
