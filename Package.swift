@@ -1,4 +1,5 @@
 // swift-tools-version: 6.2
+import CompilerPluginSupport
 import PackageDescription
 
 // Layers from the bottom of the page to the top; Tests/Architecture holds the table of who may import whom.
@@ -27,7 +28,7 @@ let package = Package(
   name: "Millrace",
   platforms: [.macOS(.v15)],
   products: [
-    .library(name: "Millrace", targets: ["MillraceServer"]),
+    .library(name: "Millrace", targets: ["MillraceServer", "MillraceStreams"]),
     // For Benchmarks/, which measures operators, sources and models without SQL or a runtime around them.
     .library(
       name: "MillraceEngine",
@@ -42,7 +43,9 @@ let package = Package(
     .executable(name: "millrace", targets: ["millrace"]),
   ],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2")
+    .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+    // Of the plug-in that expands @Row alone.
+    .package(url: "https://github.com/swiftlang/swift-syntax", exact: "603.0.1"),
   ],
   targets: [
     // C shims: each imported by exactly one Swift target.
@@ -56,6 +59,7 @@ let package = Package(
 
     room("Formats", "Formats", ["MillraceTypes", "MillraceColumns"]),
 
+    room("Language", "Rows", ["MillraceTypes", "MillraceColumns"]),
     room("Language", "Expressions", ["MillraceTypes", "MillraceColumns"]),
     room("Language", "Plan", ["MillraceTypes", "MillraceColumns", "MillraceExpressions"]),
     room("Language", "SQL", ["MillraceTypes", "MillraceColumns", "MillraceExpressions", "MillracePlan"]),
@@ -97,12 +101,29 @@ let package = Package(
         "MillraceTypes", "MillraceColumns", "MillraceEnvironment", "MillracePlan", "MillraceSQL", "MillraceOperators", "MillraceConnectors",
         "MillraceRuntime", "MillraceServer",
       ]),
+    .macro(
+      name: "MillraceMacros",
+      dependencies: [
+        .product(name: "SwiftSyntax", package: "swift-syntax"), .product(name: "SwiftSyntaxMacros", package: "swift-syntax"),
+        .product(name: "SwiftSyntaxBuilder", package: "swift-syntax"), .product(name: "SwiftDiagnostics", package: "swift-syntax"),
+        .product(name: "SwiftCompilerPlugin", package: "swift-syntax"),
+      ], path: "Sources/Surfaces/Macros", swiftSettings: strict),
+    room(
+      "Surfaces", "Streams",
+      [
+        "MillraceTypes", "MillraceColumns", "MillraceEnvironment", "MillraceRows", "MillraceExpressions", "MillracePlan", "MillraceSQL",
+        "MillraceOperators", "MillraceConnectors", "MillraceRuntime", "MillraceSystemEnvironment", "MillraceServer", "MillraceMacros",
+      ]),
     .executableTarget(
       name: "millrace",
       dependencies: [
         "MillraceServer", "MillraceShell", "MillraceTypes", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Sources/Surfaces/CLI", swiftSettings: strict),
+
+    // One job written in SQL and in each of the Swift layers.
+    .executableTarget(
+      name: "layers", dependencies: ["MillraceStreams"], path: "Examples/layers", exclude: ["README.md"], swiftSettings: strict),
 
     tests("Types", ["MillraceTypes"]),
     tests("Columns", ["MillraceTypes", "MillraceColumns", "CMillraceArrow"]),
@@ -118,6 +139,13 @@ let package = Package(
         "MillraceOperators", "MillraceConnectors",
       ]),
     tests("Inference", ["MillraceTypes", "MillraceColumns", "MillraceInference"]),
+    tests(
+      "Streams",
+      [
+        "MillraceStreams", "MillraceServer", "MillraceRows", "MillraceTypes", "MillraceColumns", "MillraceEnvironment", "MillracePlan",
+        "MillraceOperators", "MillraceRuntime", "MillraceConnectors", "MillraceSystemEnvironment",
+      ]),
+    tests("Layers", ["layers", "MillraceStreams", "MillraceServer", "MillraceEnvironment"]),
     tests(
       "Query",
       [

@@ -133,6 +133,7 @@ public struct PhysicalPlanner {
         "as-of:\(asOf.view.name)", .asOf(asOf, outcomeRank: [127, UInt8(truncatingIfNeeded: 127 + shifts)]), ports, schema)
     case .predict(let predict):
       return add("predict:\(predict.model.name)", .predict(predict), [try input(inputs[0])], schema)
+    case .function(let function): return try build(function, inputs)
     case .sort(let sort): return add("sort", .sort(sort), [try input(inputs[0], .single)], schema)
     }
   }
@@ -149,6 +150,38 @@ public struct PhysicalPlanner {
     let right = try input(inputs[1], Self.keyed(join.rightKeys))
     (known, knownVersions, isVersioned) = (knownVersions, known, false)
     return add("temporal-join", .temporalJoin(temporal), [left, right], schema)
+  }
+
+  private mutating func build(_ function: UserFunction, _ inputs: [Int]) throws(MillraceError) -> Int {
+    var ports: [PhysicalPlan.Input] = []
+    for (port, id) in inputs.enumerated() {
+      if function.order == .stateless {
+        ports.append(try input(id))
+        continue
+      }
+      let keys = function.keys[port]
+      let plan = plans[id]
+      if plan.isUpdating && !function.acceptsUpdates {
+        throw MillraceError(
+          .notSupported, "function \(function.id) takes rows that stay, but its input retracts rows",
+          subject: "function \(function.id)",
+          hint: "put it before what updates, or declare `acceptsUpdates` and look at the weight of each row")
+      }
+      guard function.order == .arrival || plan.carriesEventTime else {
+        throw MillraceError(
+          .notSupported, "function \(function.id) needs the event time of its rows", subject: "function \(function.id)",
+          hint: "declare WATERMARK FOR <column> AS <column> on the table it reads, or process rows as they arrive with `order: .arrival`")
+      }
+      guard plan.isUpdating else {
+        ports.append(try input(id, Self.keyed(keys)))
+        continue
+      }
+      // As for a temporal join: every version of the result, in each mode.
+      (known, knownVersions, isVersioned) = (knownVersions, known, true)
+      ports.append(try input(id, Self.keyed(keys)))
+      (known, knownVersions, isVersioned) = (knownVersions, known, false)
+    }
+    return add("function:\(function.id)", .function(function), ports, function.schema)
   }
 
   /// A source, and the filter that makes a pushed-down predicate exact.

@@ -92,6 +92,7 @@ struct PlanCheck {
       let types = first.fields.map(\.type)
       for input in n.inputs where input.schema.fields.map(\.type) != types { problems.append("union of different types") }
     case .sort(let n): check(n.keys.map(\.expression), first, "sort")
+    case .function(let n): for (keys, input) in zip(n.keys, n.inputs) { check(keys, input.schema, "function \(n.id)") }
     }
   }
 

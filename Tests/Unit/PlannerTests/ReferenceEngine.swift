@@ -62,6 +62,7 @@ struct ReferenceEngine {
     case .over(let n): return try over(n, inputs[0])
     case .rank(let n): return try rank(n, inputs[0])
     case .temporalJoin: throw MillraceError.notSupported("joins as of an instant in the reference engine")
+    case .function: throw MillraceError.notSupported("code of the user's in the reference engine")
     case .orderedOver: throw MillraceError.notSupported("OVER in any order in the reference engine")
     case .join(let n): return try join(n, inputs[0], inputs[1])
     case .asOf(let n): return try asOf(n, inputs)

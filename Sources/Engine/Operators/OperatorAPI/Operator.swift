@@ -36,12 +36,12 @@ public protocol Operator: AnyObject {
   var hasRoom: Bool { get }
 }
 
-/// An operator whose output's watermark follows the clock. It does not read it: the driver says what time it is, before each step and
-/// every now and then in between.
+/// An operator that follows the clock: its output's watermark, or timers. It does not read it: the driver says what time it is, before
+/// each step and every now and then in between.
 public protocol ClockedOperator: Operator {
   /// - Parameter now: microseconds since 1970.
   /// - Returns: the watermark of the output, when it has moved.
-  func tick(_ now: Int64) -> EventTime?
+  func tick(_ now: Int64, into output: inout OperatorOutput) throws(MillraceError) -> EventTime?
 }
 
 extension Operator {

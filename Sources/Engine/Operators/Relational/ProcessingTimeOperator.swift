@@ -21,7 +21,9 @@ public final class ProcessingTimeOperator: ClockedOperator {
     self.context = context
   }
 
-  public func tick(_ now: Int64) -> EventTime? {
+  public func tick(_ now: Int64, into output: inout OperatorOutput) -> EventTime? { tick(now) }
+
+  func tick(_ now: Int64) -> EventTime? {
     let millis = now - ((now % 1000) + 1000) % 1000
     guard millis > self.now else { return nil }
     self.now = millis

@@ -47,6 +47,11 @@ enum OperatorFactory {
       case nil: preconditionFailure("what \(node.operatorID) looks up was not opened")
       }
     case .asOf(let asOf, let outcomeRank): return try AsOfOperator(asOf, outcomeRank: outcomeRank, context: context)
+    case .function(let function):
+      guard let program = function.program as? any OperatorProgram else {
+        throw MillraceError.notSupported("a function that brings no operator", subject: "function \(function.id)")
+      }
+      return try program.makeOperator(function, context: context)
     case .sort(let sort): return try SortLimitOperator(sort, context: context)
     case .predict(let predict):
       throw MillraceError.notSupported("ML_PREDICT without the scoring extension", subject: "model \(predict.model.name)")

@@ -237,8 +237,11 @@ final class StageInstance {
     guard followsClock, hasRoom else { return }
     meter.begin()
     for at in nodes.indices where nodes[at].watermark != .end {
-      guard let process = nodes[at].process as? any ClockedOperator, let watermark = process.tick(now) else { continue }
-      try passOn(watermark, from: at)
+      guard let process = nodes[at].process as? any ClockedOperator else { continue }
+      var output = OperatorOutput()
+      let watermark = try process.tick(now, into: &output)
+      for batch in output.batches { try route(batch, from: at) }
+      if let watermark { try passOn(watermark, from: at) }
     }
   }
 

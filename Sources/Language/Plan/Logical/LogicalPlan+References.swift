@@ -21,6 +21,7 @@ extension LogicalPlan {
     case .predict(let n): return n.arguments
     case .unnest(let n): return [n.source.expression]
     case .sort(let n): return n.keys.map(\.expression)
+    case .function(let n): return n.keys.flatMap { $0 }
     }
   }
 

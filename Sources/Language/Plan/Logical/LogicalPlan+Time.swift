@@ -18,6 +18,7 @@ extension LogicalPlan {
       guard let watermark = n.table.watermark, n.columns[column] == watermark.column else { return nil }
       return .exact(offsetMicros: 0)
     case .values, .sort: return nil
+    case .function(let n): return n.eventTimeColumns.contains(column) && hasEventTime ? .exact(offsetMicros: 0) : nil
     case .filter(let n): return n.input.timeAttribute(of: column)
     case .union(let n):
       guard let first = n.inputs[0].timeAttribute(of: column) else { return nil }
@@ -68,6 +69,7 @@ extension LogicalPlan {
     case .aggregate(let n): n.window != nil
     case .join(let n): n.interval != nil || n.window != nil
     case .union(let n): n.inputs.allSatisfy(\.hasEventTime)
+    case .function(let n): n.inputs.allSatisfy(\.hasEventTime)
     case .rank(let n): n.window != nil || n.onlyInserts
     case .orderedOver(let n): n.onlyInserts
     default: inputs.first?.hasEventTime ?? false
@@ -82,6 +84,7 @@ extension LogicalPlan {
     case .join(let n) where n.interval == nil && n.window == nil && ![.inner, .semi].contains(n.kind): true
     case .orderedOver(let n): !n.onlyInserts
     case .temporalJoin(let n): n.join.left.isUpdating
+    case .function(let n): n.isUpdating
     default: inputs.contains(where: \.isUpdating)
     }
   }

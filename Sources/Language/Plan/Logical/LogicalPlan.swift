@@ -23,6 +23,7 @@ public indirect enum LogicalPlan: Sendable, Hashable {
   case unnest(Unnest)
   case union(Union)
   case sort(Sort)
+  case function(UserFunction)
 
   public var schema: Schema {
     switch self {
@@ -42,6 +43,7 @@ public indirect enum LogicalPlan: Sendable, Hashable {
     case .unnest(let n): n.schema
     case .union(let n): n.schema
     case .sort(let n): n.input.schema
+    case .function(let n): n.schema
     }
   }
 
@@ -62,6 +64,7 @@ public indirect enum LogicalPlan: Sendable, Hashable {
     case .unnest(let n): [n.input]
     case .union(let n): n.inputs
     case .sort(let n): [n.input]
+    case .function(let n): n.inputs
     }
   }
 
@@ -114,6 +117,9 @@ public indirect enum LogicalPlan: Sendable, Hashable {
     case .sort(var n):
       n.input = inputs[0]
       return .sort(n)
+    case .function(var n):
+      n.inputs = inputs
+      return .function(n)
     }
   }
 }

@@ -74,7 +74,7 @@ extension LogicalPlan {
     case .asOf(let n): return column < n.input.schema.count && n.input.isProcessingTime(column)
     case .unnest(let n): return column < n.input.schema.count && n.input.isProcessingTime(column)
     case .temporalJoin(let n): return column < n.join.left.schema.count && n.join.left.isProcessingTime(column)
-    case .values, .aggregate, .join, .sort: return false
+    case .values, .aggregate, .join, .sort, .function: return false
     }
   }
 

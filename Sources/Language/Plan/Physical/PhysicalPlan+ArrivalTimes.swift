@@ -22,6 +22,7 @@ extension PhysicalPlan.Kind {
     switch self {
     case .windowAggregate, .sessionAggregate, .attachedAggregate, .groupAggregate: false
     case .asOf, .temporalJoin: port == 0
+    case .function(let function): function.order == .stateless
     default: true
     }
   }

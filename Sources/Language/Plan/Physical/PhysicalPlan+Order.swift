@@ -19,6 +19,7 @@ extension PhysicalPlan {
     switch kind {
     case .source, .values, .sink: false
     case .filterProject, .union, .windowAssign, .predict, .lookupJoin: passesOn
+    case .function(let function): function.order == .eventTime || passesOn
     // Changes of one instant are made together.
     case .orderedOver(let over): !over.input.isUpdating
     case .groupAggregate(let aggregate): aggregate.aggregates.contains { $0.function.isOrderSensitive }

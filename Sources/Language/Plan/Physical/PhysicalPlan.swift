@@ -79,6 +79,7 @@ public struct PhysicalPlan: Sendable, Hashable {
     case asOf(AsOfJoin, outcomeRank: [UInt8])
     case predict(Predict)
     case sort(Sort)
+    case function(UserFunction)
     case sink(TableDefinition)
     /// Rows of a bare query, given to the caller.
     case collect

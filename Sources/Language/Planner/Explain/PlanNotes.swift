@@ -29,6 +29,7 @@ struct PlanNotes {
         // What is looked up has no part in the order of the result.
         if temporal.instant == .processingTime { tables = untimed[node.inputs[0]] }
       case .orderedOver: if case .orderedOver(let over) = plans[id] { updates = !over.onlyInserts }
+      case .function: if case .function(let function) = plans[id] { updates = LogicalPlan.function(function).isUpdating }
       // Sorts the rows that are left at the end.
       case .sort: updates = false
       default: break

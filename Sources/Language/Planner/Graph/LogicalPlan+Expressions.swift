@@ -74,6 +74,9 @@ extension LogicalPlan {
     case .sort(var n):
       for i in n.keys.indices { n.keys[i].expression = map(n.keys[i].expression) }
       return .sort(n)
+    case .function(var n):
+      n.keys = n.keys.map { $0.map(map) }
+      return .function(n)
     }
   }
 

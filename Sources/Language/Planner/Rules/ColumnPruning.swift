@@ -107,6 +107,8 @@ struct ColumnNeeds {
     case .unnest(let n): return [passedOn.union(n.source.expression.referencedColumns)]
     case .union: return node.inputs.map { _ in needed }
     case .sort(let n): return [needed.union(columns(n.keys.map(\.expression)))]
+    // Code finds its columns by their places.
+    case .function: return node.inputs.map { Set(graph.schemas[$0].fields.indices) }
     }
   }
 }
@@ -299,6 +301,9 @@ private struct Pruning {
       let input = narrowedInput(0, of: id)
       for i in n.keys.indices { n.keys[i].expression = remap(n.keys[i].expression, input) }
       return Pruned(node: new.add(.sort(n), inputs: [input.node]), columns: input.columns)
+    case .function(let n):
+      let inputs = inputIDs.indices.map { narrowedInput($0, of: id).node }
+      return Pruned(node: new.add(.function(n), inputs: inputs), columns: Array(n.schema.fields.indices))
     }
   }
 

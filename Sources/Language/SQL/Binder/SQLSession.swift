@@ -32,6 +32,28 @@ public struct SQLSession: Sendable {
     return statements
   }
 
+  /// Checks a text that may name further relations beside the catalog's; they hide what the catalog has under those names. The catalog
+  /// stays as it is: the text should hold queries and INSERTs.
+  public func compile(_ source: SQLSource, over relations: [String: LogicalPlan]) throws(SQLFailure) -> [BoundStatement] {
+    var extended = self
+    for (name, plan) in relations {
+      extended.catalog.tables[name] = nil
+      extended.catalog.featureViews[name] = nil
+      extended.catalog.views[name] = plan
+    }
+    return try extended.compile(source)
+  }
+
+  /// Makes a plan a view of the catalog.
+  ///
+  /// - Throws: `invalidSQL` when the name is taken.
+  public mutating func define(view name: String, _ plan: LogicalPlan) throws(MillraceError) {
+    guard !catalog.relationNames.contains(name) else {
+      throw MillraceError(.invalidSQL, "the name \(name) is taken", subject: name, hint: "DROP it first, or choose another name")
+    }
+    catalog.views[name] = plan
+  }
+
   /// As `compile(_:)` of a text shown under a name in errors.
   public mutating func compile(_ text: String, name: String = "<sql>") throws(SQLFailure) -> [BoundStatement] {
     try compile(SQLSource(text, name: name))

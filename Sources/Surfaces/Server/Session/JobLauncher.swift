@@ -115,3 +115,8 @@ public struct JobLauncher {
     }
   }
 }
+
+extension JobLauncher {
+  /// A logical plan as EXPLAIN shows it.
+  public func text(_ plan: JobPlan) -> String { LogicalPlanText.explain(plan) }
+}

@@ -303,6 +303,54 @@ public final class Session {
     }
   }
 
+  // MARK: The Swift layers
+
+  /// What SQL knows: for the layers that build plans without text.
+  package var catalog: Catalog { sql.catalog }
+
+  package func define(view name: String, _ plan: LogicalPlan) throws(MillraceError) { try sql.define(view: name, plan) }
+
+  /// Checks a text that may name further relations; the catalog stays as it is.
+  package func compile(
+    _ text: String, name: String, over relations: [String: LogicalPlan]
+  ) throws(MillraceError) -> [BoundStatement] {
+    do throws(SQLFailure) {
+      return try sql.compile(SQLSource(text, name: name), over: relations)
+    } catch {
+      throw MillraceError(.invalidSQL, error.description)
+    }
+  }
+
+  /// Checks a script; its SETs and definitions have taken effect. Returns what its INSERTs feed.
+  package func outputs(of text: String, name: String) throws(MillraceError) -> [JobPlan.Output] {
+    var outputs: [JobPlan.Output] = []
+    for statement in try compiled(text, name: name) {
+      switch statement.kind {
+      case .changed: break
+      case .set(let key, let value): try set(key, value)
+      case .reset(let key): try reset(key)
+      case .insert(let job): outputs += job.outputs
+      default:
+        throw MillraceError(
+          .invalidSQL, "only definitions, SET and INSERT INTO can be part of a job", subject: name,
+          hint: "give a query to `query(_:)`, which makes a table of it")
+      }
+    }
+    return outputs
+  }
+
+  /// Runs a job; blocks until its end.
+  package func run(_ job: JobPlan) throws(MillraceError) -> JobResult { try launchInsert(job) }
+
+  /// The final table of a bare query; blocks until it is complete.
+  package func rows(_ job: JobPlan) throws(MillraceError) -> Batch {
+    guard let rows = try launchQuery(job).rows else { throw MillraceError(.invalidSQL, "the job has no query") }
+    return try rows.folded()
+  }
+
+  /// For the plans of a job as text, and for runtimes other than the embedded one.
+  package func launcher() -> JobLauncher { launcher(options.job) }
+
   // MARK: Settings
 
   /// A definition whose name has a dot is a setting, as with Flink's `-D`.

@@ -100,7 +100,7 @@ extension Binder {
     case .window: throw unsupported("windows in a subquery that is correlated like this", at: span)
     case .asOf: throw unsupported("feature views in a subquery that is correlated like this", at: span)
     case .temporalJoin: throw unsupported("FOR SYSTEM_TIME AS OF in a subquery that is correlated like this", at: span)
-    case .scan, .values: throw unsupported("a subquery that is correlated like this", at: span)
+    case .scan, .values, .function: throw unsupported("a subquery that is correlated like this", at: span)
     }
   }
 

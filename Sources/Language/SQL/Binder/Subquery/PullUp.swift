@@ -46,7 +46,7 @@ struct PullUp {
     case .unnest(let n): return unnest(n)
     case .rank(let n): return rank(n)
     case .sort(let n): return sort(n)
-    case .scan, .values, .asOf, .predict, .union, .orderedOver, .temporalJoin: return nil
+    case .scan, .values, .asOf, .predict, .union, .orderedOver, .temporalJoin, .function: return nil
     }
   }
 
