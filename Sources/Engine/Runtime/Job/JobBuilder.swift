@@ -130,7 +130,7 @@ public struct JobBuilder {
       let node = plan.nodes[id]
       context.needsOrder = needsOrder[id]
       var state = StageInstance.NodeState(
-        id: id, stateID: identities[id].id, portWatermarks: Array(repeating: .beginning, count: node.inputs.count))
+        id: id, stateID: identities[id].id, name: node.operatorID, portWatermarks: Array(repeating: .beginning, count: node.inputs.count))
       state.isSingle = node.inputs.contains { $0.exchange == .single }
       switch node.kind {
       case .source(let scan, let rank): sources.append(try source(node, scan, rank, partition, data))

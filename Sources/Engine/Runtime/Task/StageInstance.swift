@@ -46,6 +46,8 @@ final class StageInstance {
     var id: Int
     /// Under what its state is kept in checkpoints.
     var stateID: String
+    /// For people, as in EXPLAIN.
+    var name: String
     var process: (any Operator)?
     var sink: (any Sink)?
     /// Makes the look-ups that the operator asks for.
@@ -349,7 +351,7 @@ final class StageInstance {
 
   func addStatistics(to partition: inout PartitionStatistics) {
     for node in nodes {
-      var part = OperatorStatistics(node: node.id, operatorID: node.operatorID)
+      var part = OperatorStatistics(node: node.id, operatorID: node.name)
       part.rowsIn = node.rowsIn
       part.rowsOut = node.rowsOut
       part.cpuNanos = meter.nanos(node.id)

@@ -145,6 +145,7 @@ struct NodeMeaning {
     case .lookupJoin: "lookup-join"
     case .asOf: "as-of"
     case .predict: "predict"
+    case .function: "function"
     case .sort: "sort"
     case .sink: "sink"
     case .collect: "collect"
@@ -209,6 +210,12 @@ struct NodeMeaning {
     case .predict(let predict):
       return Terms(
         meaning: [predict.model.name] + predict.arguments.map(input.text), added: predict.model.outputs.map { "\($0.name) \($0.type)" })
+    case .function(let function):
+      // The user names its state.
+      return Terms(
+        meaning: [function.id],
+        layout: [function.details] + function.keys.flatMap { $0 }.map(\.type.description) + inputs.flatMap(\.columns),
+        columns: [], isOfItsOwn: true)
     case .sort(let sort):
       return Terms(meaning: sort.keys.map(input.text) + ["\(sort.limit ?? -1) \(sort.offset)"], columns: input.columns)
     case .sink(let table): return Terms(meaning: [table.name], isOfItsOwn: true)

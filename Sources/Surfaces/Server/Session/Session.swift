@@ -305,9 +305,6 @@ public final class Session {
 
   // MARK: The Swift layers
 
-  /// What SQL knows: for the layers that build plans without text.
-  package var catalog: Catalog { sql.catalog }
-
   package func define(view name: String, _ plan: LogicalPlan) throws(MillraceError) { try sql.define(view: name, plan) }
 
   /// Checks a text that may name further relations; the catalog stays as it is.
