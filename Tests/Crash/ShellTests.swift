@@ -60,6 +60,15 @@ import Testing
     try terminal.send("\u{03}")
     try terminal.expect("INSERT INTO nowhere stopped: ")
     try terminal.expect(Self.prompt)
+    try run(
+      "CREATE TABLE files (a INT) WITH ('connector' = 'filesystem', 'path' = '\(program.folder.path)/files', 'format' = 'csv');",
+      "created table")
+    try terminal.send("INSERT INTO files SELECT a FROM g;\r")
+    try terminal.expect("note: the input has no end")
+    try terminal.expect("INSERT INTO files: ")
+    try terminal.send("\u{03}")
+    try terminal.expect("INSERT INTO files stopped: ")
+    try terminal.expect(Self.prompt)
     // A mistake, its place, and the history.
     try run("SELEC 1;", "shell:1:1: error:")
     try terminal.send("\u{1B}[A")

@@ -143,6 +143,10 @@ extension Shell {
     // What `print` writes stands where progress would.
     let isQuiet = job.outputs.contains { $0.table?.connector == "print" }
     if isQuiet { write("INSERT INTO \(name) runs; Ctrl-C stops it\n") }
+    let writesFiles = job.outputs.contains { $0.table?.connector == "filesystem" }
+    if writesFiles, !session.takesCheckpoints, try !session.isBounded(job) {
+      write("note: the input has no end, and files appear when a checkpoint is taken: SET 'state.checkpoints.dir' = '...' first\n")
+    }
     var line = ProgressLine(self, after: isQuiet ? .max : 0, prefix: "INSERT INTO \(name): ")
     var last = JobStatistics()
     let result: JobResult

@@ -31,6 +31,9 @@ extension Session {
     return (result, rows)
   }
 
+  /// Whether jobs take checkpoints.
+  public var takesCheckpoints: Bool { options.job.checkpointDirectory != nil }
+
   /// Runs an INSERT or a statement set. A job without an end runs as a stream, whatever the mode.
   public func insert(_ job: JobPlan, observer: @escaping EmbeddedRuntime.Observer) throws(MillraceError) -> JobResult {
     let isEndless = try !isBounded(job)
