@@ -1,7 +1,7 @@
 # The one entry. Each target does whatever set-up it lacks; ARGS passes further options through, as in
 #   make demo ARGS="--dir /tmp/demo"
 #   make test ARGS="--filter Columns"
-.PHONY: setup build demo test bench bench-nexmark bench-flink parity fuzz lint format docs
+.PHONY: setup build demo test test-macros bench bench-nexmark bench-flink parity fuzz lint format docs
 .DEFAULT_GOAL := build
 
 export ORT_DISABLE_TELEMETRY := 1
@@ -19,6 +19,10 @@ demo: build
 
 test: build
 	@SWIFT="$(SWIFT)" dev/test $(ARGS)
+
+# What @Row writes and refuses: a package of its own, which builds swift-syntax once more.
+test-macros:
+	@$(SWIFT) test --disable-xctest --package-path Tests/Macros $(ARGS)
 
 # Live features against their backfill through kill -9 and restore; ARGS="--kill-all" kills in every configuration, ARGS="--verdicts"
 # also trains the demo's models and checks that no scored verdict is lost, doubled or changed by twenty kills.
@@ -41,10 +45,10 @@ bench-flink: build
 	@"$${PYTHON:-python3}" dev/bench_flink.py $(ARGS)
 
 lint:
-	@$(SWIFT) format lint --strict --recursive --parallel Sources Tests Benchmarks/Sources Fuzz/Sources
+	@$(SWIFT) format lint --strict --recursive --parallel Sources Tests Benchmarks/Sources Fuzz/Sources Examples/layers
 
 format:
-	@$(SWIFT) format --in-place --recursive --parallel Sources Tests Benchmarks/Sources Fuzz/Sources
+	@$(SWIFT) format --in-place --recursive --parallel Sources Tests Benchmarks/Sources Fuzz/Sources Examples/layers
 
 docs:
 	@SWIFT="$(SWIFT)" dev/docs

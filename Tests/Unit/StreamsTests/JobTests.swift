@@ -77,7 +77,7 @@ import Testing
     let result = try await job(.latest, "counter").run()
     #expect(result.restoredFrom != nil)
     #expect(try written() == 120)
-    await #expect { try await job(.latest, "another").run() } throws: { "\($0)".contains("belongs to another plan") }
+    await #expect { try await job(.latest, "another").run() } throws: { "\($0)".contains("another plan") }
   }
 
   final class Counter: KeyedProcessFunction {

@@ -184,6 +184,40 @@ import Testing
     #expect(rows.contains { $0.contains("\"- [") && !$0.contains("[] []") })
   }
 
+  // MARK: two inputs
+
+  /// Says of each message without links how many links its author had given before.
+  final class LinksSoFar: KeyedPairFunction {
+    let links = ValueState("links", default: Int64(0))
+    let waiting = ListState<Int64>("waiting")
+
+    func processFirst(_ linked: Message.View, _ context: KeyedContext<String, Snapshot>) {
+      links.value += Int64(linked.links ?? 0)
+      context.registerTimer(at: context.timestamp + .seconds(3))
+    }
+
+    func processSecond(_ plain: Message.View, _ context: KeyedContext<String, Snapshot>) throws {
+      waiting.append(plain.messageID)
+      try context.emit(Snapshot(author: context.key, text: "\(plain.messageID): \(links.value)"))
+    }
+
+    func onTimer(_ timer: FunctionTimer, _ context: KeyedContext<String, Snapshot>) throws {
+      try context.emit(Snapshot(author: context.key, text: "\(waiting.elements) \(links.value)"))
+      waiting.clear()
+    }
+  }
+
+  @Test func twoInputsShareState() throws {
+    let rows = try MessageJob().agree { job in
+      let all = try job.stream("messages", of: Message.self)
+      let linked = try all.filter { $0.links ?? 0 > 0 }.keyed(by: \.author)
+      let plain = try all.filter { $0.links ?? 0 == 0 }.keyed { $0.author }
+      return try linked.process(with: plain, id: "links so far") { LinksSoFar() }.asTable()
+    }
+    #expect(rows.count > 60)
+    #expect(rows.contains { $0.contains(": 0\"") } && rows.contains { $0.contains("] ") })
+  }
+
   // MARK: side outputs
 
   static let odd = OutputTag<Snapshot>("odd")

@@ -42,11 +42,10 @@ public struct KeyedStream<Key: RowValue, R: Row> {
     _ id: String, _ order: RowOrder, _ layout: OutputLayout, _ make: () -> F,
     _ body: @escaping @Sendable (FunctionCore) throws(MillraceError) -> KeyedFunctionBody
   ) throws(MillraceError) -> DataStream<F.Output> {
-    let states = try FunctionRunner.states(of: make()).map { "\($0.name) \($0.form)" }
     let function = UserFunction(
       inputs: [plan], id: try job.functionID(id, "process"), order: order.plan, keys: [[.column(keyColumn, plan.schema.fields[keyColumn])]],
       schema: layout.schema, eventTimeColumns: layout.eventTimeColumns, acceptsUpdates: F.acceptsUpdates,
-      details: (states + (layout.text.isEmpty ? [] : [layout.text])).joined(separator: ", "), program: KeyedProgram(body))
+      details: try FunctionStates.text(of: make(), layout), program: KeyedProgram(body))
     let made = LogicalPlan.function(function)
     return DataStream(job: job, plan: layout.plan(of: 0, from: made), origin: FunctionOutputs(function: made, layout: layout))
   }

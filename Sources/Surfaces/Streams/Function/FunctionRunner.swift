@@ -35,22 +35,6 @@ final class KeyedProgram: OperatorProgram {
     context = KeyedContext(core: core, layout: layout)
   }
 
-  /// The states that are stored properties of a function, in order.
-  static func states(of function: F) throws(MillraceError) -> [any KeyedState] {
-    var found: [any KeyedState] = []
-    var mirror: Mirror? = Mirror(reflecting: function)
-    while let current = mirror {
-      found = current.children.compactMap { $0.value as? any KeyedState } + found
-      mirror = current.superclassMirror
-    }
-    var names: Set<String> = []
-    for state in found where !names.insert(state.name).inserted {
-      throw MillraceError(
-        .invalidOption, "two states are named '\(state.name)'", subject: "\(F.self)", hint: "the name of a state is unique in its function")
-    }
-    return found
-  }
-
   func bind(_ batch: Batch) throws {
     self.batch = batch
     rows = try F.InputView.Row.Reader(batch.columns, at: firstColumn, within: nil)
@@ -75,17 +59,9 @@ final class KeyedProgram: OperatorProgram {
   }
 
   func fire(_ time: Int64, _ isByClock: Bool) throws {
-    let id = Int(core.key)
-    while context.keys.count <= id { context.keys.append(nil) }
-    if context.keys[id] == nil {
-      let column = try core.keyColumn(core.key)
-      context.keys[id] = try F.Key.Reader(column, within: nil)[0]
-      withExtendedLifetime(column) {}
-    }
+    try context.knowKey()
     try function.onTimer(FunctionTimer(time: Timestamp(micros: time), isByClock: isByClock), context)
   }
-
-  func forget(_ ids: [Int32]) { for id in ids where Int(id) < context.keys.count { context.keys[Int(id)] = nil } }
 
   /// What the operator calls. The loop over rows is a closure made here so that a caller that knows the function compiles it for that.
   @inlinable func body() throws(MillraceError) -> KeyedFunctionBody {
@@ -96,8 +72,8 @@ final class KeyedProgram: OperatorProgram {
     process: @escaping (Range<Int>, UnsafePointer<Int32>) throws -> Int
   ) throws(MillraceError) -> KeyedFunctionBody {
     KeyedFunctionBody(
-      states: try Self.states(of: function), bind: { _, batch in try self.bind(batch) },
+      states: try FunctionStates.of(function), bind: { _, batch in try self.bind(batch) },
       process: { _, range, ids in try process(range, ids) },
-      fire: { try self.fire($0, $1) }, forget: { self.forget($0) })
+      fire: { try self.fire($0, $1) }, forget: { self.context.forget($0) })
   }
 }

@@ -72,6 +72,18 @@ public final class KeyedContext<Key: RowValue, Output: Row> {
     return key
   }
 
+  /// Makes the key of a timer known.
+  func knowKey() throws(MillraceError) {
+    let id = Int(core.key)
+    while keys.count <= id { keys.append(nil) }
+    guard keys[id] == nil else { return }
+    let column = try core.keyColumn(core.key)
+    keys[id] = try Key.Reader(column, within: nil)[0]
+    withExtendedLifetime(column) {}
+  }
+
+  func forget(_ ids: [Int32]) { for id in ids where Int(id) < keys.count { keys[Int(id)] = nil } }
+
   /// The event time of the row; for a timer the instant at which it fires.
   public var timestamp: Timestamp { Timestamp(micros: core.instant) }
 
