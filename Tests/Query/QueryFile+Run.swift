@@ -44,7 +44,13 @@ extension QueryFile {
     }
     var session = SQLSession()
     var job: JobPlan?
-    for statement in try session.compile(sql, name: name) { if case .query(let plan) = statement.kind { job = plan } }
+    for statement in try session.compile(sql, name: name) {
+      switch statement.kind {
+      case .query(let plan): job = plan
+      case .set("table.exec.state.ttl", let text): configuration.stateTTLMicros = DurationText.micros(text) ?? 0
+      default: break
+      }
+    }
     guard let job else { throw QueryFileProblem(name: name) }
     var launcher = JobLauncher(
       environment: environment, configuration: configuration, usesOptimizer: usesOptimizer, connectors: .builtIn)

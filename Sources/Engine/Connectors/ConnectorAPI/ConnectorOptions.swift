@@ -54,7 +54,7 @@ public struct ConnectorOptions: Sendable {
   public func boolean(_ key: String) -> Bool? { table.options[key].flatMap(Self.boolean(from:)) }
   public func integer(_ key: String) -> Int64? { table.options[key].flatMap { Int64($0) } }
   public func number(_ key: String) -> Double? { table.options[key].flatMap { Double($0) } }
-  public func durationMicros(_ key: String) -> Int64? { table.options[key].flatMap(Self.durationMicros(from:)) }
+  public func durationMicros(_ key: String) -> Int64? { table.options[key].flatMap(DurationText.micros) }
   public func byteCount(_ key: String) -> Int64? { table.options[key].flatMap(Self.byteCount(from:)) }
 
   /// An error about the value of a key.
@@ -97,7 +97,7 @@ public struct ConnectorOptions: Sendable {
     case .boolean: wanted = boolean(from: value) == nil ? "'true' or 'false'" : nil
     case .integer: wanted = Int64(value) == nil ? "a whole number" : nil
     case .number: wanted = Double(value).map { $0.isFinite } == true ? nil : "a number"
-    case .duration: wanted = durationMicros(from: value) == nil ? "a duration such as '10 s', '500 ms', '1 min' or '2 h'" : nil
+    case .duration: wanted = DurationText.micros(value) == nil ? "a duration such as '10 s', '500 ms', '1 min' or '2 h'" : nil
     case .byteCount: wanted = byteCount(from: value) == nil ? "a size such as '64 kb' or '128 mb'" : nil
     case .choice(let choices):
       if choices.contains(value) {
@@ -125,23 +125,6 @@ public struct ConnectorOptions: Sendable {
     let digits = text.prefix { $0.isASCII && $0.isNumber }
     guard let number = Int64(digits) else { return nil }
     return (number, text.dropFirst(digits.count).filter { $0 != " " }.lowercased())
-  }
-
-  /// As Flink's: a number and a unit, milliseconds when there is none.
-  static func durationMicros(from text: String) -> Int64? {
-    guard let (number, unit) = split(text) else { return nil }
-    let factor: Int64
-    switch unit {
-    case "us", "micro", "micros", "microsecond", "microseconds": factor = 1
-    case "", "ms", "milli", "millis", "millisecond", "milliseconds": factor = 1000
-    case "s", "sec", "secs", "second", "seconds": factor = 1_000_000
-    case "m", "min", "mins", "minute", "minutes": factor = 60_000_000
-    case "h", "hour", "hours": factor = 3_600_000_000
-    case "d", "day", "days": factor = 86_400_000_000
-    default: return nil
-    }
-    let (product, overflow) = number.multipliedReportingOverflow(by: factor)
-    return overflow ? nil : product
   }
 
   /// As Flink's: a number and a unit of 1024, bytes when there is none.

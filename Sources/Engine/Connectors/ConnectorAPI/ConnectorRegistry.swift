@@ -64,6 +64,11 @@ public struct ConnectorRegistry: Sendable {
     return try factory.makeSink(request, options)
   }
 
+  /// How the watermarks of a table go on.
+  public func watermarkSettings(_ table: TableDefinition) throws(MillraceError) -> WatermarkSettings {
+    try WatermarkSettings(try resolve(table).1)
+  }
+
   /// How rows of a table are asked for by key; nil where it is read whole.
   public func lookup(_ request: LookupRequest) throws(MillraceError) -> (connector: any LookupConnector, settings: LookupSettings)? {
     let (factory, options) = try resolve(request.table)
@@ -85,7 +90,9 @@ public struct ConnectorRegistry: Sendable {
         .invalidOption, "there is no connector '\(name)'", subject: "table \(table.name)",
         hint: nearest + "there are " + names.joined(separator: ", "))
     }
-    return (factory, try ConnectorOptions(table, known: factory.options))
+    let options = try ConnectorOptions(table, known: factory.options + WatermarkSettings.options)
+    _ = try WatermarkSettings(options)
+    return (factory, options)
   }
 }
 

@@ -55,7 +55,16 @@ final class HashSink: Sink {
       return
     }
     try request.environment.files.makeFolder(path)
-    let name = "part-\(request.ordinal)-\(request.partition).json"
-    try request.environment.files.writeDurably(Array(line.utf8), to: FilePath.join(path, name))
+    let files = request.environment.files
+    let prefix = "part-\(request.ordinal)-"
+    if request.partition == 0 {
+      // Of a life with more partitions that ended here, before it had written them all.
+      for name in try files.list(path) where name.hasPrefix(prefix) {
+        if let part = Int(name.dropFirst(prefix.count).prefix { $0 != "." }), part >= request.parallelism {
+          try files.remove(FilePath.join(path, name))
+        }
+      }
+    }
+    try files.writeDurably(Array(line.utf8), to: FilePath.join(path, "\(prefix)\(request.partition).json"))
   }
 }

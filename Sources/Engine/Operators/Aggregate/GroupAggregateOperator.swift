@@ -9,6 +9,8 @@ import MillraceTypes
 /// alone. A change's event time is the instant; its order is the key, then 0 for -1 and 1 for +1. Rows without event time are
 /// taken as they come and the final rows are emitted at the end of input, in canonical key order. Without keys there is one
 /// group, which has a row even over empty input. Without aggregates this is SELECT DISTINCT.
+///
+/// With a time to live a group is forgotten when it had no row for so long, without a retraction; a later row begins it anew.
 public final class GroupAggregateOperator: Operator {
   /// When results are emitted.
   public enum Emission: Sendable, Hashable {
@@ -47,6 +49,7 @@ public final class GroupAggregateOperator: Operator {
   private let pairOfKey = DenseArray<Int32>(fill: -1)
   /// The input's key columns may stand in the output as they are: each value has one form only.
   private let hasCanonicalKeys: Bool
+  private let expiry: KeyExpiry?
 
   /// What has changed since the last snapshot; nil before the first.
   private var changed: ChangedKeys?
@@ -54,7 +57,11 @@ public final class GroupAggregateOperator: Operator {
   /// Rows of a snapshot that wait for the watermark, by key group.
   private var restoredWaiting: [Int: [Batch]] = [:]
 
-  public init(_ aggregate: Aggregate, context: OperatorContext, emission: Emission = .perInstant) throws(MillraceError) {
+  /// - Parameter ttlMicros: of groups; only with an emission of changes.
+  public init(
+    _ aggregate: Aggregate, context: OperatorContext, emission: Emission = .perInstant, ttlMicros: Int64? = nil
+  ) throws(MillraceError) {
+    expiry = ttlMicros.map(KeyExpiry.init)
     schema = aggregate.schema
     inputSchema = aggregate.input.schema
     let types = inputSchema.fields.map(\.type)
@@ -84,21 +91,65 @@ public final class GroupAggregateOperator: Operator {
       try buffer.push(batch, port: 0)
       return
     }
+    if let expiry, emission == .perBatch {
+      for piece in try pieces(batch, expiry, instants: nil) { try takeBatch(piece, into: &output) }
+      forgetEmpty(try prepare(batch).ids)
+      if !isGlobal { forget(expiry.sweep(index.allIDs, keyCount: index.count, at: context.clock?() ?? 0)) }
+      return
+    }
     let prepared = try prepare(batch)
     guard emission == .perBatch else {
       try take(prepared)
       return
     }
+    try takeBatch(batch, into: &output)
+  }
+
+  private func takeBatch(_ batch: Batch, into output: inout OperatorOutput) throws(MillraceError) {
+    guard batch.rowCount > 0 else { return }
+    let prepared = try prepare(batch)
     var changes = KeyedChanges()
     try apply(prepared, rows: nil, instants: nil, into: &changes)
     try finish(prepared, changes, withTimes: false, into: &output)
+  }
+
+  /// The rows in pieces, before each of which groups that have run out are forgotten: lazily, one after the other.
+  private func pieces(
+    _ batch: Batch, _ expiry: KeyExpiry, instants: UnsafePointer<Int64>?
+  ) throws(MillraceError) -> LazyMapSequence<[KeyExpiry.Piece], Batch> {
+    let ids = try prepare(batch).ids
+    expiry.grow(to: index.idBound)
+    let pieces = expiry.pieces(
+      ids, instants: instants, now: context.clock?() ?? 0, weights: batch.weights?.pointer(Int64.self), count: table.rowCount)
+    return pieces.lazy.map { [self] piece in
+      table.clear(piece.expired)
+      if isGlobal && !piece.expired.isEmpty { hasGlobalRow = false }
+      return piece.rows.count == batch.rowCount ? batch : batch.take(rows: piece.rows)
+    }
+  }
+
+  /// Forgets the groups among these without rows.
+  private func forgetEmpty(_ ids: [Int32]) {
+    guard !isGlobal else { return }
+    var seen: Set<Int32> = []
+    forget(ids.filter { table.rowCount($0) == 0 && seen.insert($0).inserted })
   }
 
   private func takesInstants(_ batch: Batch) -> Bool { batch.eventTimes != nil && carriesEventTime }
 
   public func advance(to watermark: EventTime, into output: inout OperatorOutput) throws(MillraceError) -> EventTime {
     if let released = buffer.release(before: watermark), released.batches[0].rowCount > 0 {
-      try takeInstants(released.batches[0], into: &output)
+      let rows = released.batches[0]
+      if let expiry {
+        for piece in try pieces(rows, expiry, instants: rows.eventTimes?.pointer(Int64.self)) {
+          try takeInstants(piece, into: &output)
+        }
+        forgetEmpty(try prepare(rows).ids)
+        if watermark != .end && !isGlobal { forget(expiry.sweep(index.allIDs, keyCount: index.count, at: watermark)) }
+      } else {
+        try takeInstants(rows, into: &output)
+      }
+      withExtendedLifetime(rows) {}
     }
     if watermark == .end && !isFinished {
       isFinished = true
@@ -191,9 +242,8 @@ public final class GroupAggregateOperator: Operator {
     }
     try emitRecorded(batch, keys, ids, firsts, lasts, hadGlobalRow: hadGlobalRow, into: &output)
     table.forgetHistory()
-    guard !isGlobal, batch.weights != nil else { return }
-    var seen: Set<Int32> = []
-    forget(ids.filter { table.rowCount($0) == 0 && seen.insert($0).inserted })
+    // With a time to live, ids stay until all pieces are done.
+    if batch.weights != nil && expiry == nil { forgetEmpty(ids) }
   }
 
   private func emitRecorded(
@@ -295,15 +345,13 @@ public final class GroupAggregateOperator: Operator {
     _ prepared: Prepared, _ changes: KeyedChanges, withTimes: Bool, into output: inout OperatorOutput
   ) throws(MillraceError) {
     if let batch = try changes.batch(index, schema: schema, rank: Self.rank, withTimes: withTimes) { emit(batch, into: &output) }
-    guard !isGlobal else { return }
-    var seen: Set<Int32> = []
-    let gone = prepared.ids.filter { table.rowCount($0) == 0 && seen.insert($0).inserted }
-    forget(gone)
+    if expiry == nil { forgetEmpty(prepared.ids) }
   }
 
   private func forget(_ ids: [Int32]) {
     changed?.remove(ids, from: index)
     table.clear(ids)
+    if let expiry { for id in ids { expiry[id] = KeyExpiry.never } }
     index.remove(ids)
   }
 
@@ -314,7 +362,8 @@ public final class GroupAggregateOperator: Operator {
   }
 
   private func finishInput(into output: inout OperatorOutput) throws(MillraceError) {
-    if isGlobal && context.partition == 0 && index.count == 0 {
+    let isOverNothing = isGlobal && context.partition == 0 && index.count == 0
+    if isOverNothing {
       var id: Int32 = 0
       index.ids(of: [], rowCount: 1, into: &id, insert: true)
       table.grow(to: 1)
@@ -329,6 +378,8 @@ public final class GroupAggregateOperator: Operator {
       let results = try state(of: ids).results
       var batch = Batch(schema: schema, columns: try index.keyColumns(ids) + results, rowCount: ids.count)
       batch.order = index.encodedKeys(ids, prefix: Self.rank)
+      // The row over no rows becomes known at the end of time; operators behind order it like any other change.
+      if isOverNothing && carriesEventTime && emission != .atEnd { batch.eventTimes = .int64s(ids.map { _ in EventTime.end }) }
       output.emit(batch)
     }
     forget(all)
@@ -340,7 +391,8 @@ public final class GroupAggregateOperator: Operator {
   /// has the keys whose groups have changed.
   public func snapshot(into snapshot: inout OperatorSnapshot) throws(MillraceError) {
     let changed = self.changed ?? ChangedKeys()
-    let isIncrement = snapshot.allowsIncrement && self.changed != nil && !changed.hasLost
+    // With a time to live groups begin anew, which increments do not say.
+    let isIncrement = snapshot.allowsIncrement && self.changed != nil && !changed.hasLost && expiry == nil
     let idBound = index.idBound
     var states = [[Int32]](repeating: [], count: context.maxParallelism)
     for id in isIncrement ? changed.ids(bound: idBound) : index.allIDs() { states[index.keyGroup(ofID: id)].append(id) }
@@ -363,6 +415,7 @@ public final class GroupAggregateOperator: Operator {
       EncodedBlock.write(gone, into: &writer)
       index.writeKeys(ids, into: &writer)
       table.write(ids, into: &writer)
+      expiry?.write(ids, into: &writer)
       heads[keyGroup] = writer.bytes
       snapshot.writtenCount += ids.count + gone.count
     }
@@ -398,6 +451,8 @@ public final class GroupAggregateOperator: Operator {
     table.grow(to: index.idBound)
     if flags & 8 != 0 { table.makeRoom(ids) }
     try table.read(ids, from: &reader)
+    expiry?.grow(to: index.idBound)
+    try expiry?.read(ids, from: &reader)
     try FrozenDistinctSets.read(&reader, into: table.sharedSets, ids: ids)
     restoredWaiting[keyGroup] = try FrozenRows.read(&reader, schema: inputSchema)
   }

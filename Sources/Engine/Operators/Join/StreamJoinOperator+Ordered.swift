@@ -84,21 +84,22 @@ extension StreamJoinOperator {
     let touched = try touch(released.batches)
     let weights = released.batches.map { $0.weights?.pointer(Int64.self) }
     let times = released.batches.map { $0.eventTimes?.pointer(Int64.self) }
+    let now = unorderedInstant
     var changes = JoinChanges()
     var at = [0, 0]
     var current: Int64?
     for port in released.sequence.map(Int.init) {
       let row = at[port]
       at[port] += 1
-      let instant = isOrdered ? times[port]?[row] ?? 0 : 0
+      let instant = isOrdered ? times[port]?[row] ?? 0 : now
       if let open = current, open != instant { changes.endInstant(open) }
       current = instant
       let weight = weights[port]?[row] ?? 1
       let matches = touched[port].lists[Int(touched[port].places[row])]
       if port == 0 {
-        try takeLeft(touched[0].numbers[row], weight, matches, into: &changes)
+        try takeLeft(touched[0].numbers[row], weight, matches, at: instant, into: &changes)
       } else {
-        try takeRight(touched[1].numbers[row], weight, matches, into: &changes)
+        try takeRight(touched[1].numbers[row], weight, matches, at: instant, into: &changes)
       }
     }
     if let open = current { changes.endInstant(open) }
@@ -106,8 +107,13 @@ extension StreamJoinOperator {
     try emit(changes, withTimes: isOrdered, into: &output)
   }
 
-  private func newWeight(_ side: StreamJoinSide, _ row: Int32, _ change: Int64) throws(MillraceError) -> (old: Int64, new: Int64) {
-    let old = side.weight(row)
+  /// nil for the retraction of a row whose insertion is forgotten.
+  private func newWeight(
+    _ side: StreamJoinSide, _ row: Int32, _ change: Int64, at instant: Int64
+  ) throws(MillraceError) -> (old: Int64, new: Int64)? {
+    let old = side.weight(row, at: instant)
+    if side.ttlMicros != nil && change < 0 && old &+ change < 0 { return nil }
+    side.setUpdate(row, instant)
     let (new, overflow) = old.addingReportingOverflow(change)
     guard new >= 0, !overflow else {
       throw MillraceError(.invalidInput, "a row was retracted more often than it was inserted", subject: "input of a join")
@@ -115,42 +121,50 @@ extension StreamJoinOperator {
     return (old, new)
   }
 
-  private func takeLeft(_ l: Int32, _ change: Int64, _ matches: ArraySlice<Int32>, into changes: inout JoinChanges) throws(MillraceError) {
+  private func takeLeft(_ l: Int32, _ change: Int64, _ matches: ArraySlice<Int32>, at instant: Int64, into changes: inout JoinChanges)
+    throws(MillraceError)
+  {
     let (left, right) = (sides[0], sides[1])
-    let (old, new) = try newWeight(left, l, change)
-    if !join.kind.isLeftOnly { for r in matches where right.weight(r) != 0 { changes.add(l, r, change &* right.weight(r)) } }
+    guard let (old, new) = try newWeight(left, l, change, at: instant) else { return }
+    if !join.kind.isLeftOnly {
+      for r in matches where right.weight(r, at: instant) != 0 { changes.add(l, r, change &* right.weight(r, at: instant)) }
+    }
     if countsLeft {
-      if old == 0 { left.setMatchWeight(l, matches.reduce(0) { $0 &+ right.weight($1) }) }
+      if old == 0 { left.setMatchWeight(l, matches.reduce(0) { $0 &+ right.weight($1, at: instant) }) }
       let isMatched = left.matchWeight(l) != 0
       if join.kind == .semi ? isMatched : !isMatched { changes.add(l, -1, change) }
     }
     left.setWeight(l, new)
     guard keepsRight else { return }
-    for r in matches where right.weight(r) != 0 {
+    for r in matches where right.weight(r, at: instant) != 0 {
       let before = right.matchWeight(r)
       right.setMatchWeight(r, before &+ change)
-      if before == 0 && change != 0 { changes.add(-1, r, 0 &- right.weight(r)) }
-      if before != 0 && before &+ change == 0 { changes.add(-1, r, right.weight(r)) }
+      if before == 0 && change != 0 { changes.add(-1, r, 0 &- right.weight(r, at: instant)) }
+      if before != 0 && before &+ change == 0 { changes.add(-1, r, right.weight(r, at: instant)) }
     }
   }
 
-  private func takeRight(_ r: Int32, _ change: Int64, _ matches: ArraySlice<Int32>, into changes: inout JoinChanges) throws(MillraceError) {
+  private func takeRight(_ r: Int32, _ change: Int64, _ matches: ArraySlice<Int32>, at instant: Int64, into changes: inout JoinChanges)
+    throws(MillraceError)
+  {
     let (left, right) = (sides[0], sides[1])
-    let (old, new) = try newWeight(right, r, change)
-    if !join.kind.isLeftOnly { for l in matches where left.weight(l) != 0 { changes.add(l, r, change &* left.weight(l)) } }
+    guard let (old, new) = try newWeight(right, r, change, at: instant) else { return }
+    if !join.kind.isLeftOnly {
+      for l in matches where left.weight(l, at: instant) != 0 { changes.add(l, r, change &* left.weight(l, at: instant)) }
+    }
     if keepsRight {
-      if old == 0 { right.setMatchWeight(r, matches.reduce(0) { $0 &+ left.weight($1) }) }
+      if old == 0 { right.setMatchWeight(r, matches.reduce(0) { $0 &+ left.weight($1, at: instant) }) }
       if right.matchWeight(r) == 0 { changes.add(-1, r, change) }
     }
     right.setWeight(r, new)
     guard countsLeft else { return }
     // What a left row gains when its first match comes, and loses with its last.
     let sign: Int64 = join.kind == .semi ? 1 : -1
-    for l in matches where left.weight(l) != 0 {
+    for l in matches where left.weight(l, at: instant) != 0 {
       let before = left.matchWeight(l)
       left.setMatchWeight(l, before &+ change)
-      if before == 0 && change != 0 { changes.add(l, -1, sign &* left.weight(l)) }
-      if before != 0 && before &+ change == 0 { changes.add(l, -1, 0 &- sign &* left.weight(l)) }
+      if before == 0 && change != 0 { changes.add(l, -1, sign &* left.weight(l, at: instant)) }
+      if before != 0 && before &+ change == 0 { changes.add(l, -1, 0 &- sign &* left.weight(l, at: instant)) }
     }
   }
 

@@ -12,7 +12,9 @@ import MillraceTypes
 /// matches add up to zero. Order bytes of a change are the rank of results, 0 for -1 and 1 for +1, then the rows'. Where one input has
 /// no event time rows are taken as they come, and only the folded result is a function of the input.
 ///
-/// Rows are kept for ever, except where a condition of the join bounds them by the other side's event time (`Join.expiry`). Null keys match nothing.
+/// Rows are kept for ever, except where a condition of the join bounds them by the other side's event time (`Join.expiry`), or where a
+/// side has a time to live: a row is forgotten, without a retraction, when it has neither come nor gone for so long, measured in event
+/// time where both inputs have it, else by the clock. What is counted as its matches stays. Null keys match nothing.
 public final class StreamJoinOperator: Operator {
   private static let version: UInt8 = 2
   /// Candidate pairs looked at together.
@@ -28,6 +30,7 @@ public final class StreamJoinOperator: Operator {
   let isDirect: Bool
   /// Rows of both inputs have event times and wait for the watermark. Only where not `isDirect`.
   private let isOrdered: Bool
+  private let hasEventTime: Bool
   /// The result retracts rows.
   let isUpdating: Bool
   private let buffer: TotalOrderBuffer
@@ -37,9 +40,22 @@ public final class StreamJoinOperator: Operator {
   /// Those of the newest layer that wait for the watermark, by port and key group.
   private var restoredWaiting: [[Int: [Batch]]] = [[:], [:]]
   private var waitingKeyGroups = [WaitingKeyGroups(), WaitingKeyGroups()]
+  /// With a time to live only: rows with what is kept of them, per port.
+  private var restoredWithTTL: [[Restored]] = [[], []]
 
-  public init(_ join: Join, context: OperatorContext) throws(MillraceError) {
+  private struct Restored {
+    var rows: Batch
+    var weights: [Int64] = []
+    var updates: [Int64] = []
+    var matchWeights: [Int64] = []
+  }
+
+  private var hasTTL: Bool { sides.contains { $0.ttlMicros != nil } }
+
+  /// - Parameter ttlMicros: of the rows of the left and of the right side.
+  public init(_ join: Join, context: OperatorContext, ttlMicros: (left: Int64?, right: Int64?) = (nil, nil)) throws(MillraceError) {
     self.join = join
+    hasEventTime = join.left.carriesEventTime && join.right.carriesEventTime
     self.context = context
     pairs = try JoinPairs(join)
     residual = try JoinResidual(join)
@@ -50,8 +66,8 @@ public final class StreamJoinOperator: Operator {
     isUpdating = LogicalPlan.join(join).isUpdating
     let expiry = isDirect ? join.expiry : ([], [])
     sides = [
-      try StreamJoinSide(join.left, isUpdating: updates[0], expiry: expiry.0),
-      try StreamJoinSide(join.right, isUpdating: updates[1], expiry: expiry.1),
+      try StreamJoinSide(join.left, isUpdating: updates[0], expiry: expiry.0, ttlMicros: ttlMicros.left),
+      try StreamJoinSide(join.right, isUpdating: updates[1], expiry: expiry.1, ttlMicros: ttlMicros.right),
     ]
     buffer = TotalOrderBuffer(schemas: [join.left.schema, join.right.schema])
   }
@@ -90,6 +106,9 @@ public final class StreamJoinOperator: Operator {
       throw MillraceError(.invalidInput, "an input that only inserts retracted a row", subject: "a join")
     }
     let (mine, other) = (sides[port], sides[1 - port])
+    let times = hasEventTime ? batch.eventTimes?.pointer(Int64.self) : nil
+    let now = unorderedInstant
+    defer { withExtendedLifetime(batch) {} }
     let ids = pairs.ids(try pairs.keys(batch, isLeft: port == 0), rowCount: batch.rowCount, in: index, insert: true)
     for side in sides { side.growKeys(to: index.idBound) }
     var row = 0
@@ -101,6 +120,10 @@ public final class StreamJoinOperator: Operator {
         if id >= 0 {
           var match = other.head(id)
           while match >= 0 {
+            if !isAlive(match, of: other, with: times?[row] ?? now, of: mine) {
+              match = other.rowBefore(match)
+              continue
+            }
             probes.append(Int32(truncatingIfNeeded: row))
             found.append(match)
             match = other.rowBefore(match)
@@ -110,8 +133,26 @@ public final class StreamJoinOperator: Operator {
       }
       try emitPairs(batch, port, probes, found, other, into: &output)
     }
+    let first = mine.count
     try mine.append(batch, ids: ids)
+    if mine.ttlMicros != nil {
+      for row in 0..<batch.rowCount { mine.setUpdate(Int32(truncatingIfNeeded: first + row), times?[row] ?? now) }
+    }
   }
+
+  /// The instant of rows that have none of their own.
+  var unorderedInstant: Int64 { sides[0].ttlMicros == nil && sides[1].ttlMicros == nil ? 0 : context.clock?() ?? 0 }
+
+  /// Whether a stored row and a row of some instant are there together: the earlier one must not have run out.
+  @inline(__always) private func isAlive(_ row: Int32, of other: StreamJoinSide, with instant: Int64, of mine: StreamJoinSide) -> Bool {
+    guard other.ttlMicros != nil || mine.ttlMicros != nil else { return true }
+    let update = other.ttlMicros == nil ? other.store.eventTimes?[Int(row)] ?? instant : other.update(row)
+    if update <= instant { return !KeyExpiry.isExpired(since: update, at: instant, other.ttlMicros ?? .max) }
+    return !KeyExpiry.isExpired(since: instant, at: update, mine.ttlMicros ?? .max)
+  }
+
+  /// Nothing that is still to come is before this.
+  private var earliestToCome: Int64 { hasEventTime ? watermark : unorderedInstant }
 
   /// Emits the pairs of rows of a batch and stored rows of the other side for which the rest of the condition is true.
   private func emitPairs(
@@ -158,7 +199,7 @@ public final class StreamJoinOperator: Operator {
 
   private func forget() {
     guard sides.contains(where: { $0.shouldCompact(isWeighted: !isDirect) }) else { return }
-    for side in sides { side.compact(keeping: side.liveRows(watermark: watermark, isWeighted: !isDirect)) }
+    for side in sides { side.compact(keeping: side.liveRows(watermark: earliestToCome, isWeighted: !isDirect)) }
     index.remove(index.allIDs().filter { sides[0].head($0) < 0 && sides[1].head($0) < 0 })
   }
 
@@ -168,6 +209,7 @@ public final class StreamJoinOperator: Operator {
   /// and those whose weight changed.
   public func snapshot(into snapshot: inout OperatorSnapshot) throws(MillraceError) {
     try finishRestore()
+    if hasTTL { return try snapshotWithTTL(into: &snapshot) }
     let (context, pairs, isWeighted) = (context, pairs, !isDirect)
     let isIncrement = snapshot.allowsIncrement && sides.allSatisfy(\.canTellChanges)
     snapshot.isIncrement = isIncrement
@@ -197,18 +239,82 @@ public final class StreamJoinOperator: Operator {
     }
   }
 
+  /// Whole, and per row the instant of its last update and the weight of its matches as well.
+  private func snapshotWithTTL(into snapshot: inout OperatorSnapshot) throws(MillraceError) {
+    var writers: [Int: ByteWriter] = [:]
+    for port in 0...1 {
+      let side = sides[port]
+      let live = side.liveRows(watermark: earliestToCome, isWeighted: !isDirect)
+      let rows = side.store.gather(live)
+      let waiting = buffer.pending(port: port)
+      let liveGroups = rows.rowsByKeyGroup(try pairs.keys(rows, isLeft: port == 0), maxParallelism: context.maxParallelism)
+      let waitingGroups = waiting.rowsByKeyGroup(
+        try pairs.keys(waiting, isLeft: port == 0), maxParallelism: context.maxParallelism)
+      snapshot.liveCount += live.count
+      snapshot.writtenCount += live.count
+      for keyGroup in 0..<context.maxParallelism where !liveGroups[keyGroup].isEmpty || !waitingGroups[keyGroup].isEmpty {
+        var writer = writers[keyGroup] ?? ByteWriter()
+        if writer.bytes.isEmpty { writer.write(Self.version) }
+        writer.write(UInt8(port))
+        writer.write(block: BatchCodec.encode(rows.take(rows: liveGroups[keyGroup])))
+        for place in liveGroups[keyGroup] {
+          let row = live[Int(place)]
+          writer.write(isDirect ? 1 : side.weight(row))
+          writer.write(side.ttlMicros == nil ? KeyExpiry.never : side.update(row))
+          writer.write(side.matchWeight(row))
+        }
+        writer.write(block: BatchCodec.encode(waiting.take(rows: waitingGroups[keyGroup])))
+        writers[keyGroup] = writer
+      }
+    }
+    for (keyGroup, writer) in writers { snapshot.keyGroups[keyGroup] = writer.bytes }
+  }
+
+  private func readWithTTL(_ reader: inout ByteReader, port: Int) throws(MillraceError) {
+    let rows = try BatchCodec.decode(try reader.readBlock(), schema: sides[port].schema)
+    var part = Restored(rows: rows)
+    for _ in 0..<rows.rowCount {
+      part.weights.append(try reader.readInt64())
+      part.updates.append(try reader.readInt64())
+      part.matchWeights.append(try reader.readInt64())
+    }
+    if rows.rowCount > 0 { restoredWithTTL[port].append(part) }
+    try buffer.push(try BatchCodec.decode(try reader.readBlock(), schema: sides[port].schema), port: port)
+  }
+
+  private func placeRestoredWithTTL() throws(MillraceError) {
+    for port in 0...1 {
+      for part in restoredWithTTL[port] {
+        let ids = pairs.ids(try pairs.keys(part.rows, isLeft: port == 0), rowCount: part.rows.rowCount, in: index, insert: true)
+        for side in sides { side.growKeys(to: index.idBound) }
+        for (row, number) in try sides[port].numbers(of: part.rows, ids: ids).enumerated() {
+          sides[port].setWeight(number, part.weights[row])
+          sides[port].setUpdate(number, part.updates[row])
+          sides[port].setMatchWeight(number, part.matchWeights[row])
+        }
+      }
+      restoredWithTTL[port] = []
+    }
+  }
+
   public func restore(keyGroup: Int, bytes: [UInt8]) throws(MillraceError) {
     var reader = ByteReader(bytes)
     try reader.expect(version: Self.version, of: "a join of streams")
     while !reader.isAtEnd {
       let port = Int(try reader.readUInt8())
       guard port <= 1 else { throw MillraceError(.checkpointInvalid, "the state of a join is damaged") }
+      if hasTTL {
+        try readWithTTL(&reader, port: port)
+        continue
+      }
       restored[port] += try FrozenRows.read(&reader, schema: sides[port].schema)
       restoredWaiting[port][keyGroup] = try FrozenRows.read(&reader, schema: sides[port].schema)
     }
   }
 
   public func finishRestore() throws(MillraceError) {
+    // What is forgotten counts as a match still: the counts were kept.
+    if hasTTL { return try placeRestoredWithTTL() }
     for port in 0...1 {
       for keyGroup in restoredWaiting[port].keys.sorted() {
         for batch in restoredWaiting[port][keyGroup] ?? [] { try buffer.push(batch, port: port) }

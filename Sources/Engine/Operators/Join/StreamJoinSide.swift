@@ -26,13 +26,17 @@ final class StreamJoinSide {
   private let deadlineValues: ExpressionEvaluator?
   private let lags: [Int64]
   private let deadlines = DenseArray<Int64>(fill: .max)
+  /// Per row the instant at which it last came or went, where rows are forgotten some time after that.
+  let ttlMicros: Int64?
+  private let updates = DenseArray<Int64>(fill: KeyExpiry.never)
   /// Rows left by the last compaction.
   private var compactedCount = 0
   private var deadCount = 0
   /// What the last snapshot told of the rows.
   private var told = ToldRows()
 
-  init(_ input: LogicalPlan, isUpdating: Bool, expiry: [Join.Expiry]) throws(MillraceError) {
+  init(_ input: LogicalPlan, isUpdating: Bool, expiry: [Join.Expiry], ttlMicros: Int64? = nil) throws(MillraceError) {
+    self.ttlMicros = ttlMicros
     schema = input.schema
     self.isUpdating = isUpdating
     store = RowStore(schema: schema)
@@ -55,6 +59,13 @@ final class StreamJoinSide {
     if weight != 0 && weights.base[Int(row)] == 0 { deadCount &-= 1 }
     weights.base[Int(row)] = weight
   }
+  /// As `weight`, of a row that may have run out at an instant.
+  @inline(__always) func weight(_ row: Int32, at instant: Int64) -> Int64 {
+    guard let ttlMicros else { return weights.base[Int(row)] }
+    return KeyExpiry.isExpired(since: updates.base[Int(row)], at: instant, ttlMicros) ? 0 : weights.base[Int(row)]
+  }
+  @inline(__always) func update(_ row: Int32) -> Int64 { updates.base[Int(row)] }
+  @inline(__always) func setUpdate(_ row: Int32, _ instant: Int64) { if ttlMicros != nil { updates.base[Int(row)] = instant } }
   @inline(__always) func matchWeight(_ row: Int32) -> Int64 { matches.base[Int(row)] }
   @inline(__always) func setMatchWeight(_ row: Int32, _ weight: Int64) { matches.base[Int(row)] = weight }
   @inline(__always) func key(_ row: Int32) -> Int32 { keyOfRow.base[Int(row)] }
@@ -76,6 +87,10 @@ final class StreamJoinSide {
     matches.grow(to: end)
     (weights.base + first).update(repeating: 0, count: batch.rowCount)
     (matches.base + first).update(repeating: 0, count: batch.rowCount)
+    if ttlMicros != nil {
+      updates.grow(to: end)
+      (updates.base + first).update(repeating: KeyExpiry.never, count: batch.rowCount)
+    }
     if deadlineValues != nil { try appendDeadlines(batch, first) }
     chain(ids, from: first)
     store.append(batch)
@@ -181,6 +196,7 @@ final class StreamJoinSide {
 
   /// Whether it pays to look for rows that may go.
   func shouldCompact(isWeighted: Bool) -> Bool {
+    if ttlMicros != nil, store.count > max(8192, 2 * compactedCount) { return true }
     if isWeighted { return deadCount > 4096 && deadCount * 2 > store.count }
     return deadlineValues != nil && store.count > max(8192, 2 * compactedCount)
   }
@@ -191,6 +207,7 @@ final class StreamJoinSide {
     let ends = deadlineValues == nil ? nil : UnsafePointer(deadlines.base)
     for row in 0..<store.count {
       if isWeighted ? weights.base[row] == 0 : (ends.map { $0[row] < watermark } ?? false) { continue }
+      if let ttlMicros, KeyExpiry.isExpired(since: updates.base[row], at: watermark, ttlMicros) { continue }
       live.append(Int32(truncatingIfNeeded: row))
     }
     return live
@@ -202,6 +219,7 @@ final class StreamJoinSide {
     for (row, old) in live.enumerated() {
       weights[row] = weights[Int(old)]
       matches[row] = matches[Int(old)]
+      if ttlMicros != nil { updates[row] = updates[Int(old)] }
       deadlines.grow(to: row + 1)
       if deadlineValues != nil { deadlines[row] = deadlines[Int(old)] }
     }

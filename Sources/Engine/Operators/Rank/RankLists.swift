@@ -62,6 +62,11 @@ final class RankLists {
     counts.base[Int(id)] &-= 1
   }
 
+  func removeAll(_ id: Int32) {
+    if !isShort { long[Int(id)] = [] }
+    counts.base[Int(id)] = 0
+  }
+
   /// Every row of a list.
   func rows(_ id: Int32) -> [Int32] { (0..<count(id)).map { row(id, $0) } }
 

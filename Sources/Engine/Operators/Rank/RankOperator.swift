@@ -11,6 +11,8 @@ import MillraceTypes
 /// rows are emitted at the end of input, by canonical partition key and number; with `Emission.perBatch` changes go out after each batch.
 ///
 /// Over an input that only inserts, ROW_NUMBER up to n keeps n rows per partition; otherwise every row is kept.
+///
+/// With a time to live a partition is forgotten when no row of it came or went for so long, without a retraction; later rows begin it anew.
 public final class RankOperator: Operator {
   private static let version: UInt8 = 2
   private static let rankOfResults: [UInt8] = [128, 255]
@@ -33,8 +35,13 @@ public final class RankOperator: Operator {
   /// For `forget`: the new number of a row.
   private let newNumber = DenseArray<Int32>(fill: -1)
   private var isFinished = false
+  private let expiry: KeyExpiry?
 
-  public init(_ rank: Rank, context: OperatorContext, emission: GroupAggregateOperator.Emission) throws(MillraceError) {
+  /// - Parameter ttlMicros: of partitions; only with an emission of changes.
+  public init(
+    _ rank: Rank, context: OperatorContext, emission: GroupAggregateOperator.Emission, ttlMicros: Int64? = nil
+  ) throws(MillraceError) {
+    expiry = ttlMicros.map(KeyExpiry.init)
     self.rank = rank
     schema = rank.schema
     self.context = context
@@ -61,6 +68,7 @@ public final class RankOperator: Operator {
     var changes = RankChanges()
     try take(batch, isOrdered: false, into: &changes)
     if emission == .perBatch { try emit(changes, into: &output) }
+    sweep(at: context.clock?() ?? 0)
     forget()
   }
 
@@ -70,6 +78,7 @@ public final class RankOperator: Operator {
         var changes = RankChanges()
         try take(released.batches[0], isOrdered: true, into: &changes)
         try emit(changes, into: &output)
+        if watermark != .end { sweep(at: watermark) }
         forget()
       }
     } else if watermark == .end && !isFinished {
@@ -90,6 +99,7 @@ public final class RankOperator: Operator {
       if let base = ids.baseAddress { index.ids(of: columns, rowCount: batch.rowCount, into: base, insert: true) }
     }
     lists.grow(to: index.idBound)
+    expiry?.grow(to: index.idBound)
     return ids
   }
 
@@ -99,7 +109,7 @@ public final class RankOperator: Operator {
     // Of an input that only inserts, a row behind a full list can never come into it.
     var candidates: [Int32] = []
     candidates.reserveCapacity(batch.rowCount)
-    if !retracts && lists.limit != .max && rows.comparesByPrefix && encoded.nullPlaces.isEmpty {
+    if expiry == nil && !retracts && lists.limit != .max && rows.comparesByPrefix && encoded.nullPlaces.isEmpty {
       let limit = lists.limit
       for row in 0..<batch.rowCount {
         let id = ids[row]
@@ -116,16 +126,21 @@ public final class RankOperator: Operator {
     if retracts { numbers = rows.numbers(of: batch, encoded) } else { first = rows.append(batch, encoded, candidates) }
     let weights = batch.weights?.pointer(Int64.self)
     let times = isOrdered ? batch.eventTimes?.pointer(Int64.self) : nil
+    let now = expiry == nil ? 0 : context.clock?() ?? 0
     var current: Int64?
     var changesInInstant = 0
     for (place, candidate) in candidates.enumerated() {
       let row = Int(candidate)
-      let instant = times?[row] ?? 0
+      let instant = times?[row] ?? now
       if let open = current, open != instant {
         changes.endInstant(open, consolidates: changesInInstant > 1 || rank.function != .rowNumber)
         changesInInstant = 0
       }
       current = instant
+      if let expiry {
+        if expiry.isExpired(ids[row], at: instant) { drop(ids[row]) }
+        expiry[ids[row]] = instant
+      }
       let number = retracts ? numbers[row] : first &+ Int32(truncatingIfNeeded: place)
       var weight = weights?[row] ?? 1
       changesInInstant += weight == 1 ? 1 : 2
@@ -181,6 +196,8 @@ public final class RankOperator: Operator {
   private func remove(_ row: Int32, _ id: Int32, into changes: inout RankChanges) throws(MillraceError) {
     let position = position(row, id) - 1
     guard position >= 0, lists.row(id, position) == row else {
+      // Its insertion is forgotten.
+      if expiry != nil { return }
       throw MillraceError(
         .invalidInput, "a row was retracted more often than it was inserted", subject: "input of \(rank.function.rawValue)")
     }
@@ -215,6 +232,18 @@ public final class RankOperator: Operator {
       if number > limit { return }
       changes.add(row, rank.showsNumber ? number : 0, weight)
     }
+  }
+
+  private func sweep(at instant: Int64) {
+    guard let expiry else { return }
+    for id in expiry.sweep(index.allIDs, keyCount: index.count, at: instant) { drop(id) }
+  }
+
+  /// Forgets the rows of a partition.
+  private func drop(_ id: Int32) {
+    deadCount += lists.count(id)
+    lists.removeAll(id)
+    expiry?[id] = KeyExpiry.never
   }
 
   // MARK: emitting
@@ -295,7 +324,10 @@ public final class RankOperator: Operator {
     rows.compact(keeping: live)
     snapshotMark = live.firstIndex { Int($0) >= snapshotMark } ?? live.count
     deadCount = 0
-    if retracts { index.remove(ids.filter { lists.count($0) == 0 }) }
+    guard retracts || expiry != nil else { return }
+    let empty = ids.filter { lists.count($0) == 0 }
+    if let expiry { for id in empty { expiry[id] = KeyExpiry.never } }
+    index.remove(empty)
   }
 
   // MARK: snapshots
@@ -310,6 +342,7 @@ public final class RankOperator: Operator {
   /// Over an input that only inserts a list holds the first of all rows that ever came: an increment is the rows that came since the
   /// last snapshot and are still held.
   public func snapshot(into snapshot: inout OperatorSnapshot) throws(MillraceError) {
+    if let expiry { return try snapshotWithTTL(expiry, into: &snapshot) }
     snapshot.isIncrement = snapshot.allowsIncrement && !retracts
     let (numbers, liveCount) = heldRows(from: snapshot.isIncrement ? snapshotMark : 0)
     (snapshot.liveCount, snapshot.writtenCount) = (liveCount, numbers.count)
@@ -352,10 +385,43 @@ public final class RankOperator: Operator {
     return (numbers, live)
   }
 
+  /// Whole, and per row when its partition was last updated.
+  private func snapshotWithTTL(_ expiry: KeyExpiry, into snapshot: inout OperatorSnapshot) throws(MillraceError) {
+    var held: [Int: [Int32]] = [:]
+    for (keyGroup, ids) in index.idsByKeyGroup() { held[keyGroup] = ids }
+    let waiting = buffer.pending(port: 0)
+    let waitingGroups = waiting.rowsByKeyGroup(try keys.evaluate(waiting), maxParallelism: context.maxParallelism)
+    for keyGroup in 0..<context.maxParallelism {
+      let ids = held[keyGroup] ?? []
+      guard keyGroup == context.firstKeyGroup || !ids.isEmpty || !waitingGroups[keyGroup].isEmpty else { continue }
+      var writer = ByteWriter()
+      writer.write(Self.version)
+      writer.write(UInt8(isFinished ? 1 : 0))
+      writer.write(block: BatchCodec.encode(rows.store.gather(ids.flatMap { lists.rows($0) })))
+      for id in ids { for _ in 0..<lists.count(id) { writer.write(expiry[id]) } }
+      writer.write(block: BatchCodec.encode(waiting.take(rows: waitingGroups[keyGroup])))
+      snapshot.keyGroups[keyGroup] = writer.bytes
+    }
+  }
+
+  private func restoreWithTTL(_ expiry: KeyExpiry, _ reader: inout ByteReader) throws(MillraceError) {
+    let held = try BatchCodec.decode(try reader.readBlock(), schema: rank.input.schema)
+    if held.rowCount > 0 {
+      let ids = try ids(held)
+      let numbers = rows.numbers(of: held, try rows.sortKeys(held))
+      for (number, id) in zip(numbers, ids) {
+        if lists.insert(number, id, at: position(number, id)) >= 0 { deadCount += 1 }
+        expiry[id] = try reader.readInt64()
+      }
+    }
+    try buffer.push(try BatchCodec.decode(try reader.readBlock(), schema: rank.input.schema), port: 0)
+  }
+
   public func restore(keyGroup: Int, bytes: [UInt8]) throws(MillraceError) {
     var reader = ByteReader(bytes)
     try reader.expect(version: Self.version, of: "a ranking")
     if try reader.readUInt8() != 0 { isFinished = true }
+    if let expiry { return try restoreWithTTL(expiry, &reader) }
     for held in try FrozenRows.read(&reader, schema: rank.input.schema) {
       let ids = try ids(held)
       let encoded = try rows.sortKeys(held)

@@ -27,6 +27,12 @@ public struct JobBuilder {
   private let identities: [OperatorIdentity]
   /// Per node: somebody reads the order bytes of its rows.
   private let needsOrder: [Bool]
+  /// Per node: see `PhysicalPlan.circles`.
+  private let circles: [Int]
+  /// Per node: somewhere in its circle rows wait for the watermark.
+  private let holdsRows: [Bool]
+  /// By node.
+  private let ttls: [Int: StateTTL]
 
   /// Capacity of an exchange queue in messages.
   static let queueCapacity = 16
@@ -47,8 +53,17 @@ public struct JobBuilder {
     self.connectors = connectors
     self.extensions = extensions
     graph = StageGraph(plan, parallelism: configuration.parallelism)
-    needsOrder = plan.needsOrder(isStreaming: configuration.mode == .streaming || configuration.showsChanges)
+    let ttls = Dictionary(
+      uniqueKeysWithValues: plan.nodes.compactMap { node in
+        StateTTL(node, standard: configuration.stateTTLMicros, mode: configuration.mode).map { (node.id, $0) }
+      })
+    self.ttls = ttls
+    needsOrder = plan.needsOrder(isStreaming: configuration.mode == .streaming || configuration.showsChanges || !ttls.isEmpty)
     arrivalTimesMatter = plan.arrivalTimesMatter
+    let circles = plan.circles
+    let holding = Set(plan.nodes.filter(\.holdsRows).map { circles[$0.id] })
+    self.circles = circles
+    holdsRows = circles.map(holding.contains)
     let fresh = plan.nodes.compactMap { node in node.kind == .collect ? (node.id, ResultCollector()) : nil }
     self.collectors = collectors ?? Dictionary(uniqueKeysWithValues: fresh)
     let text = plan.nodes.map { "\($0.operatorID)/\($0.schema.fields.map { "\($0.name) \($0.type)" }.joined(separator: ","))" }
@@ -60,7 +75,13 @@ public struct JobBuilder {
         .joined(separator: "|")
     }
     let bytes = Array((text + sources + [description]).joined(separator: "\n").utf8)
-    identities = plan.identities
+    let plain = plan.identities
+    identities = plain.indices.map { node in
+      var identity = plain[node]
+      // Who forgets keeps more of each row.
+      if ttls[node] != nil { identity.layout += " ttl" }
+      return identity
+    }
     identity = CheckpointIdentity(
       fingerprint: CheckpointManifest.checksum(bytes), maxParallelism: configuration.maxParallelism, operators: identities)
   }
@@ -102,12 +123,13 @@ public struct JobBuilder {
       }
     }
     let lookups = try lookupTables()
+    let clocks = SourceClocks()
     var workers: [Worker] = []
     for partition in 0..<parallelism {
       let order = graph.stages.indices.sorted { graph.stages[$0].level > graph.stages[$1].level }
       var instances: [StageInstance] = []
       let meter = CPUMeter(clock: environment.clock, nodeCount: plan.nodes.count)
-      for stage in order { instances.append(try instance(stage, partition, queues, data, lookups, meter)) }
+      for stage in order { instances.append(try instance(stage, partition, queues, data, lookups, clocks, meter)) }
       workers.append(Worker(partition: partition, stages: instances, meter: meter, lastCommitted: data?.id ?? 0))
     }
     return workers
@@ -115,7 +137,7 @@ public struct JobBuilder {
 
   private func instance(
     _ stage: Int, _ partition: Int, _ queues: [[[ExchangeQueue?]]], _ data: StoredCheckpoint?, _ lookups: [Int: LookupTable],
-    _ meter: CPUMeter
+    _ clocks: SourceClocks, _ meter: CPUMeter
   ) throws(MillraceError) -> StageInstance {
     let clock = environment.clock
     var context = OperatorContext(
@@ -133,8 +155,8 @@ public struct JobBuilder {
         id: id, stateID: identities[id].id, name: node.operatorID, portWatermarks: Array(repeating: .beginning, count: node.inputs.count))
       state.isSingle = node.inputs.contains { $0.exchange == .single }
       switch node.kind {
-      case .source(let scan, let rank): sources.append(try source(node, scan, rank, partition, data))
-      case .values(let relation): sources.append(try values(node, relation, partition, data))
+      case .source(let scan, let rank): sources.append(try source(node, scan, rank, partition, data, clocks))
+      case .values(let relation): sources.append(try values(node, relation, partition, data, clocks))
       case .sink(let table): state.sink = try sink(node, table, partition, data)
       case .collect:
         guard let collector = collectors[id] else { break }
@@ -143,7 +165,9 @@ public struct JobBuilder {
         state.sink = sink
       default:
         var process = try extensions(node, context)
-        if process == nil { process = try OperatorFactory.make(node, plan: plan, context: context, emission: emission, lookups: lookups) }
+        if process == nil {
+          process = try OperatorFactory.make(node, plan: plan, context: context, emission: emission, lookups: lookups, ttl: ttls[id])
+        }
         if let data, let process { try restore(process, node, isSingle: state.isSingle, partition, data) }
         state.process = process
         if case .called(let read, let settings, let name)? = lookups[id] {
@@ -208,22 +232,23 @@ public struct JobBuilder {
     return tables
   }
 
-  /// A changelog wants every change; otherwise batch jobs give final rows and streams the changes of each instant.
+  /// A changelog wants every change; otherwise batch jobs give final rows and streams the changes of each instant. So does a batch job
+  /// that forgets: its rows are final only when they go out.
   private var emission: GroupAggregateOperator.Emission {
-    configuration.showsChanges ? .perBatch : configuration.mode == .batch ? .atEnd : .perInstant
+    configuration.showsChanges ? .perBatch : configuration.mode == .batch && ttls.isEmpty ? .atEnd : .perInstant
   }
 
   private func source(
-    _ node: PhysicalPlan.Node, _ scan: Scan, _ rank: [UInt8], _ partition: Int, _ data: StoredCheckpoint?
+    _ node: PhysicalPlan.Node, _ scan: Scan, _ rank: [UInt8], _ partition: Int, _ data: StoredCheckpoint?, _ clocks: SourceClocks
   ) throws(MillraceError) -> SourceDriver {
     var request = SourceRequest(scan, rank: rank, needsArrivalTimes: arrivalTimesMatter[node.id], environment: environment)
     request.needsOrder = needsOrder[node.id]
     let connector = try connectors.source(request)
-    var splits: [SourceDriver.SplitState] = []
+    var splits: [SourceSplitState] = []
     let saved = data?.manifest.sources[identities[node.id].id] ?? [:]
     for split in try connector.splits() where split.ordinal % configuration.parallelism == partition {
       splits.append(
-        try SourceDriver.SplitState(split, saved: saved[split.id]) { position throws(MillraceError) in
+        try SourceSplitState(split, saved: saved[split.id]) { position throws(MillraceError) in
           try connector.open(split, from: position)
         })
     }
@@ -238,24 +263,35 @@ public struct JobBuilder {
       try sink.open(restoring: promised(data, "late:" + identities[node.id].id, partition))
       lateRows = sink
     }
-    let pace = configuration.mode == .streaming ? connector.rowsPerSecond : nil
+    var settings = SourceDriver.Settings()
+    settings.pace = configuration.mode == .streaming ? connector.rowsPerSecond : nil
+    settings.watermarks = try connectors.watermarkSettings(scan.table)
+    let timeout = settings.watermarks.idleTimeoutMicros ?? configuration.sourceIdleTimeoutMicros
+    settings.idleTimeoutMicros = timeout > 0 ? timeout : nil
+    settings.intervalMicros = settings.watermarks.emission == .periodic ? configuration.watermarkIntervalMicros : nil
+    settings.circle = circles[node.id]
+    settings.rowsAheadMax = holdsRows[node.id] ? configuration.sourceRowsAheadMax : nil
     let late = partition == 0 ? data?.manifest.lateRows[identities[node.id].id] ?? 0 : 0
-    return SourceDriver(stateID: identities[node.id].id, node: node.id, splits: splits, lateRowCount: late, lateRows: lateRows, pace: pace)
+    return SourceDriver(
+      stateID: identities[node.id].id, node: node.id, splits: splits, lateRowCount: late, lateRows: lateRows, settings: settings,
+      hasEventTime: scan.table.watermark != nil, clocks: clocks, clock: environment.clock)
   }
 
   private func values(
-    _ node: PhysicalPlan.Node, _ relation: ValuesRelation, _ partition: Int, _ data: StoredCheckpoint?
+    _ node: PhysicalPlan.Node, _ relation: ValuesRelation, _ partition: Int, _ data: StoredCheckpoint?, _ clocks: SourceClocks
   ) throws(MillraceError) -> SourceDriver {
-    var splits: [SourceDriver.SplitState] = []
+    var splits: [SourceSplitState] = []
     if partition == 0 {
       let saved = data?.manifest.sources[identities[node.id].id]?["values"]
       splits = [
-        try SourceDriver.SplitState(SourceSplit(id: "values", ordinal: 0), saved: saved) { position throws(MillraceError) in
+        try SourceSplitState(SourceSplit(id: "values", ordinal: 0), saved: saved) { position throws(MillraceError) in
           try ValuesReader(relation, from: position)
         }
       ]
     }
-    return SourceDriver(stateID: identities[node.id].id, node: node.id, splits: splits, lateRowCount: 0, lateRows: nil, pace: nil)
+    return SourceDriver(
+      stateID: identities[node.id].id, node: node.id, splits: splits, lateRowCount: 0, lateRows: nil, settings: SourceDriver.Settings(),
+      hasEventTime: false, clocks: clocks, clock: environment.clock)
   }
 
   private func sink(

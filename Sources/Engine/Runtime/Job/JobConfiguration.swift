@@ -30,6 +30,14 @@ public struct JobConfiguration: Sendable {
   public var savepointDirectory: String?
   /// Complete checkpoints that are kept; older ones are deleted.
   public var checkpointsRetained = 3
+  /// A split without rows for so long holds nobody up, unless its table says otherwise; 0 for never.
+  public var sourceIdleTimeoutMicros: Int64 = 0
+  /// Rows, groups and partitions of joins, groupings and rankings are forgotten when they had no update for so long; 0 for never.
+  public var stateTTLMicros: Int64 = 0
+  /// Of tables that pass their watermark on periodically.
+  public var watermarkIntervalMicros: Int64 = 200_000
+  /// Rows that one partition of a source may read ahead of the slowest split that they may have to wait for.
+  public var sourceRowsAheadMax = 262_144
   /// Updating results give every change, also in batch mode: for changelogs.
   public var showsChanges = false
   /// Looks at the state of operators now and then while the job runs, so that its statistics say how much there is.
@@ -63,6 +71,9 @@ public struct JobResult: Sendable {
   public var savepoint: String?
   /// What each operator did.
   public var statistics = JobStatistics()
+  /// Of a simulated run: steps taken and crashes survived.
+  public var steps = 0
+  public var crashes = 0
   public init() {}
 }
 

@@ -8,10 +8,12 @@ import MillraceTypes
 enum OperatorFactory {
   static func make(
     _ node: PhysicalPlan.Node, plan: PhysicalPlan, context: OperatorContext, emission ofJob: GroupAggregateOperator.Emission,
-    lookups: [Int: LookupTable]
+    lookups: [Int: LookupTable], ttl: StateTTL?
   ) throws(MillraceError) -> any Operator {
     // Final rows are not enough where every version of the result is asked for.
-    let emission = node.showsChanges && ofJob == .atEnd ? .perInstant : ofJob
+    var emission = node.showsChanges && ofJob == .atEnd ? .perInstant : ofJob
+    // By the clock, what is forgotten must have gone out before.
+    if let ttl, !ttl.isByEventTime { emission = .perBatch }
     let inputSchemas = node.inputs.map { plan.nodes[$0.node].schema }
     switch node.kind {
     case .filterProject(let predicate, let expressions):
@@ -24,17 +26,19 @@ enum OperatorFactory {
     case .sessionAggregate(let spec): return try SessionAggregateOperator(spec, inputSchema: inputSchemas[0], context: context)
     case .attachedAggregate(let spec): return try AttachedAggregateOperator(spec, inputSchema: inputSchemas[0], context: context)
     case .groupAggregate(let aggregate):
-      return try GroupAggregateOperator(aggregate, context: context, emission: emission)
+      return try GroupAggregateOperator(aggregate, context: context, emission: emission, ttlMicros: ttl?.left)
     case .processingTime(let column): return ProcessingTimeOperator(column: column, schema: node.schema, context: context)
     case .windowAssign(let window): return try WindowAssignOperator(window, context: context)
     case .sessionAssign(let window): return try SessionAssignOperator(window, context: context)
     case .over(let over): return try OverOperator(over, context: context)
     case .windowRank(let rank): return try WindowRankOperator(rank, context: context)
-    case .rank(let rank): return try RankOperator(rank, context: context, emission: emission)
+    case .rank(let rank): return try RankOperator(rank, context: context, emission: emission, ttlMicros: ttl?.left)
     case .orderedOver(let over): return try OrderedOverOperator(over, context: context, emission: emission)
     case .hashJoin(let join):
       // Batch jobs want final rows; streams want each change.
-      return emission == .atEnd ? try HashJoinOperator(join, context: context) : try StreamJoinOperator(join, context: context)
+      return emission == .atEnd
+        ? try HashJoinOperator(join, context: context)
+        : try StreamJoinOperator(join, context: context, ttlMicros: (ttl?.left, ttl?.right))
     case .windowJoin(let join): return try WindowJoinOperator(join, context: context)
     case .intervalJoin(let join): return try IntervalJoinOperator(join, context: context)
     case .temporalJoin(let temporal): return try TemporalJoinOperator(temporal, context: context)

@@ -232,6 +232,7 @@ private final class WorkerLoop: @unchecked Sendable {  // guard: `worker` is tou
     var reported: Int64 = 0
     let followsClock = worker.followsClock
     var due: (statistics: Int64, state: Int64) = (0, 0)
+    let hasTimedSources = worker.hasTimedSources
     while true {
       let seen = control.workerWakeUp.current
       let (isStopped, requested, durable) = control.state.withLock { ($0.isStopped, $0.requested, $0.durable) }
@@ -243,6 +244,7 @@ private final class WorkerLoop: @unchecked Sendable {  // guard: `worker` is tou
         control.coordinatorWakeUp.raise()
       }
       if followsClock { try worker.tick(clock.nowMicros) }
+      if hasTimedSources { try worker.followClocks() }
       let now = clock.monotonicMicros
       publish(now: now, &due)
       let (step, waitMicros) = worker.next(requested: requested, now: now)
@@ -274,8 +276,4 @@ private final class WorkerLoop: @unchecked Sendable {  // guard: `worker` is tou
       if builder.configuration.parallelism > 1 { control.workerWakeUp.raise() }
     }
   }
-}
-
-extension WallClock {
-  fileprivate var monotonicMicros: Int64 { Int64(truncatingIfNeeded: monotonicNanos / 1000) }
 }

@@ -28,6 +28,9 @@ final class Worker {
     stages.indices.flatMap { index in stages[index].runnable(requested: requested).map { Step(stage: index, action: $0) } }
   }
 
+  /// Whether some source has not come to its end.
+  var hasOpenSources: Bool { stages.contains { $0.sources.contains { !$0.isEnded } } }
+
   /// Whether `tick` has to be called.
   var followsClock: Bool { stages.contains(where: \.followsClock) }
 
@@ -49,7 +52,7 @@ final class Worker {
           let watermark = stage.inputs[channel].watermark
           if input.map({ watermark < $0.watermark }) ?? true { input = (Step(stage: index, action: action), watermark) }
         case .read(let source, let split):
-          let delay = stage.sources[source].delayMicros(now: now)
+          let delay = stage.sources[source].delayMicros(split, now: now)
           if delay > 0 {
             waitMicros = min(waitMicros ?? delay, delay)
             continue
@@ -62,6 +65,12 @@ final class Worker {
     }
     return (read?.step, waitMicros)
   }
+
+  /// Whether `followClocks` has to be called.
+  var hasTimedSources: Bool { stages.contains(where: \.hasTimedSources) }
+
+  /// Lets the watermarks of sources move that move with the clock: before each step and every now and then in between.
+  func followClocks() throws(MillraceError) { for stage in stages { try stage.followClocks() } }
 
   /// Performs a step. Returns this partition's part of a checkpoint when a stage completed its barrier.
   ///

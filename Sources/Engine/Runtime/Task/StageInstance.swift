@@ -125,7 +125,9 @@ final class StageInstance {
     guard nodes.allSatisfy({ $0.lookups == nil || $0.process?.hasRoom ?? true }) else { return actions }
     for (index, input) in inputs.enumerated() where input.heldAt == nil && !input.queue.isEmpty { actions.append(.input(index)) }
     if barrierAtSources == lastBarrier {
-      for (index, source) in sources.enumerated() { for split in source.openSplits { actions.append(.read(source: index, split: split)) } }
+      for (index, source) in sources.enumerated() {
+        for split in source.readableSplits() { actions.append(.read(source: index, split: split)) }
+      }
     }
     return actions
   }
@@ -247,11 +249,22 @@ final class StageInstance {
     }
   }
 
+  /// Whether some source's watermark moves with the clock as well, so that `followClocks` has to be called.
+  var hasTimedSources: Bool { sources.contains(where: \.followsClock) }
+
+  /// Moves idle splits on with the others, and passes on watermarks whose time has come.
+  func followClocks() throws(MillraceError) {
+    guard hasRoom else { return }
+    for source in sources where source.followsClock {
+      source.follow()
+      try advanceSource(source)
+    }
+  }
+
   /// Passes on the watermark of a source: also once before anything was read, for sources without splits.
   func advanceSource(_ source: SourceDriver) throws(MillraceError) {
     guard let at = indexOfNode[source.node] else { return }
-    let watermark = source.watermark
-    guard watermark > nodes[at].watermark else { return }
+    guard let watermark = source.announcement(over: nodes[at].watermark) else { return }
     nodes[at].watermark = watermark
     try passOn(watermark, from: at)
   }

@@ -25,6 +25,8 @@ public struct Aggregate: Sendable, Hashable {
   public var names: [String]
   /// nil for an updating grouping. Decided when the node is made; rules keep it.
   public var window: Window?
+  /// Groups are forgotten when they had no row for so long; 0 for never, nil where the job decides. Of updating groupings only.
+  public var ttlMicros: Int64?
 
   public init(input: LogicalPlan, keys: [Expression], keyNames: [String], aggregates: [AggregateCall], names: [String]) {
     self.input = input

@@ -67,6 +67,10 @@ public struct Join: Sendable, Hashable {
   public var window: Window?
   /// What else must be true; over left columns followed by right columns.
   public var residual: Expression?
+  /// Rows of a side are forgotten when they have neither come nor gone for so long; 0 for never, nil where the job decides. Of joins
+  /// without window and interval only.
+  public var leftTTLMicros: Int64?
+  public var rightTTLMicros: Int64?
 
   public init(
     kind: Kind, left: LogicalPlan, right: LogicalPlan, leftKeys: [Expression], rightKeys: [Expression], interval: Interval? = nil,

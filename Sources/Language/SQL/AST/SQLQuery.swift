@@ -36,6 +36,8 @@ package struct SQLCommonTable: Sendable, Hashable {
 }
 
 package struct SQLSelect: Sendable, Hashable {
+  /// Of the hint STATE_TTL: tables by name or alias with their time to live.
+  package var stateTTLs: [SQLOption] = []
   package var isDistinct = false
   package var items: [SQLSelectItem] = []
   /// Nil for a SELECT of constants.

@@ -25,7 +25,9 @@ extension Binder {
         let columns = conjunct.referencedColumns.filter { $0 < ExpressionScope.aggregateBase }
         return conjunct.subqueryIndices.isEmpty && columns.contains { $0 < width } && columns.contains { $0 >= width }
       }
-      relation.plan = try self.join(.inner, join.left, join.right, join.conjuncts + conjuncts.filter(joins), at: filter.span)
+      relation.plan = keeping(
+        try self.join(.inner, join.left, join.right, join.conjuncts + conjuncts.filter(joins), at: filter.span), left: join.leftTTL,
+        right: join.rightTTL)
       conjuncts = conjuncts.filter { !joins($0) }
     }
     if !conjuncts.isEmpty {

@@ -48,10 +48,13 @@ extension Binder {
     at span: SourceSpan
   ) throws(BindStop) -> BoundRelation {
     let kind = planKind(kind)
-    let plan = try join(kind, left.plan, right.plan, conjuncts, at: span)
+    let (leftTTL, rightTTL) = (stateTTL(of: left.columns), stateTTL(of: right.columns))
+    let plan = keeping(try join(kind, left.plan, right.plan, conjuncts, at: span), left: leftTTL, right: rightTTL)
     var result = BoundRelation(plan: plan, columns: columns, height: max(left.height, right.height) + 1)
     takeNullability(&result)
-    if kind == .inner { result.openJoin = OpenJoin(left: left.plan, right: right.plan, conjuncts: conjuncts) }
+    if kind == .inner {
+      result.openJoin = OpenJoin(left: left.plan, right: right.plan, conjuncts: conjuncts, leftTTL: leftTTL, rightTTL: rightTTL)
+    }
     return result
   }
 

@@ -26,12 +26,16 @@ private enum SortTarget {
 
 extension Binder {
   mutating func bindSelect(_ select: SQLSelect, orderBy: [SQLSortItem], limits: Limits) throws(BindStop) -> BoundRelation {
+    let outerTTLs = stateTTLs
+    stateTTLs = try bindStateTTLs(select.stateTTLs)
+    defer { stateTTLs = outerTTLs }
     var source: BoundRelation?
     var failed = false
     if let from = select.from { source = try bindFiltered(from, select.filter, failed: &failed) }
     let height = (source?.height ?? 0) + 3
     try checkHeight(height, at: select.span)
     let outside = source?.columns ?? []
+    try checkStateTTLs(select.stateTTLs, outside)
     if source == nil, let filter = select.filter { throw fail("WHERE without FROM", at: filter.span) }
     var state = SelectState(
       plan: source?.plan ?? .values(ValuesRelation(schema: Schema([]), rows: [[]])),
@@ -323,7 +327,13 @@ extension Binder {
     } else {
       relation = BoundRelation(project(state.plan, expressions, names), qualifier: nil, height: height)
     }
-    if select.isDistinct { relation = distinct(relation) }
+    if select.isDistinct {
+      relation = distinct(relation)
+      if case .aggregate(var node) = relation.plan {
+        node.ttlMicros = stateTTL(of: state.scope.columns)
+        relation.plan = .aggregate(node)
+      }
+    }
     if keys.isEmpty, !limits.isSet { return relation }
     var sortKeys: [Sort.Key] = []
     for (item, column) in keys { sortKeys.append(try sortKey(item, .column(column, relation.plan.schema.fields[column]))) }
@@ -356,9 +366,10 @@ extension Binder {
       if case .column(let column) = keys[index].kind, column < fields.count { return fields[column].name }
       return "key$\(index)"
     }
-    let aggregate = Aggregate(
+    var aggregate = Aggregate(
       input: attachment.plan, keys: keys, keyNames: names, aggregates: calls.map { $0.mapped(attachment.filled) },
       names: calls.indices.map { "agg$\($0)" })
+    aggregate.ttlMicros = stateTTL(of: columns)
     state.height = attachment.height
     var scope = GroupedScope(keys: state.groupKeys, columns: columns, keyColumns: [], aggregateStart: keys.count)
     scope.groupings = state.scope.groupings

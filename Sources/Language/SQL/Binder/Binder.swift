@@ -24,6 +24,8 @@ struct Binder {
   var commonTables: [(name: String, relation: BoundRelation?)] = []
   /// The queries around the one being bound, outermost first.
   var outerScopes: [OuterScope] = []
+  /// Times to live that the hint of the SELECT at hand gives, by name or alias of a table.
+  var stateTTLs: [String: Int64] = [:]
   /// Heights of the catalog's views.
   var viewHeights: [String: Int] = [:]
 

@@ -46,6 +46,8 @@ struct OpenJoin {
   var left: LogicalPlan
   var right: LogicalPlan
   var conjuncts: [Expression]
+  var leftTTL: Int64?
+  var rightTTL: Int64?
 }
 
 /// What an expression may refer to, and what is collected while it is bound.

@@ -21,8 +21,8 @@ extension Parser {
     let name = identifier(token)
     advance()
     var hint = SQLHint(name: name, options: [], span: name.span)
-    if hint.isOptions {
-      hint.options = try parseOptionList("after OPTIONS")
+    if hint.isOptions || hint.isStateTTL {
+      hint.options = try parseOptionList("after \(name.text)")
     } else if at(.leftParenthesis) {
       // Advice to a planner, whatever it says.
       let depth = token.depth

@@ -191,9 +191,9 @@ extension Parser {
     let start = index
     let depth = token.depth
     advance()
-    // Hints here are about joins and state; nothing of the result depends on them.
-    _ = try parseHints()
+    let hints = try parseHints()
     var select = SQLSelect(span: token.span)
+    select.stateTTLs = hints.filter(\.isStateTTL).flatMap(\.options)
     if take(.distinct) { select.isDistinct = true } else { _ = take(.all) }
     repeat {
       if let item = try recovering(at: depth, { (p) throws(ParseStop) in try p.parseSelectItem() }) { select.items.append(item) }

@@ -8,6 +8,7 @@ extension Session {
   public static let settingNames = [
     "parallelism.default", "execution.runtime-mode", "execution.checkpointing.interval", "execution.checkpointing.dir",
     "state.checkpoints.dir", "pipeline.max-parallelism", "table.local-time-zone", "pipeline.name", "state.memory.limit", "state.spill.dir",
+    "table.exec.source.idle-timeout", "table.exec.source.max-rows-ahead", "table.exec.state.ttl", "pipeline.auto-watermark-interval",
     "sql-client.execution.result-mode",
     "sql-client.execution.max-table-result.rows",
   ]
@@ -23,6 +24,10 @@ extension Session {
   func set(_ key: String, _ value: String) throws(MillraceError) {
     func invalid(_ wanted: String) -> MillraceError {
       MillraceError(.invalidOption, "'\(value)' is not valid for '\(key)'", hint: "give \(wanted)")
+    }
+    func micros() throws(MillraceError) -> Int64 {
+      guard let micros = DurationText.micros(value) else { throw invalid("a duration such as '10 s'") }
+      return micros
     }
     switch key {
     case "parallelism.default":
@@ -45,6 +50,12 @@ extension Session {
       guard let bytes = SessionOptions.bytes(value) else { throw invalid("a size such as '4 gb'") }
       options.job.stateMemoryLimit = bytes
     case "state.spill.dir": options.job.spillDirectory = value
+    case "table.exec.source.idle-timeout": options.job.sourceIdleTimeoutMicros = try micros()
+    case "table.exec.state.ttl": options.job.stateTTLMicros = try micros()
+    case "pipeline.auto-watermark-interval": options.job.watermarkIntervalMicros = try micros()
+    case "table.exec.source.max-rows-ahead":
+      guard let number = Int(value), number >= 1 else { throw invalid("a whole number of at least 1") }
+      options.job.sourceRowsAheadMax = number
     // The binder takes it, and for a setting from outside a text the session.
     case "table.local-time-zone": try sql.registry.setTimeZone(value)
     case "sql-client.execution.result-mode":
