@@ -1,7 +1,7 @@
 # The one entry. Each target does whatever set-up it lacks; ARGS passes further options through, as in
 #   make demo ARGS="--dir /tmp/demo"
 #   make test ARGS="--filter Columns"
-.PHONY: setup build demo test test-macros bench bench-nexmark bench-flink parity fuzz lint format docs
+.PHONY: setup build demo test test-macros bench bench-nexmark bench-flink parity crash fuzz lint format docs
 .DEFAULT_GOAL := build
 
 export ORT_DISABLE_TELEMETRY := 1
@@ -28,6 +28,10 @@ test-macros:
 # also trains the demo's models and checks that no scored verdict is lost, doubled or changed by twenty kills.
 parity: build
 	@dev/parity $(ARGS)
+
+# Queries that keep state, each killed with SIGKILL twenty times at random instants; ARGS="--queries hop,join --kills 100" chooses.
+crash: build
+	@dev/crash $(ARGS)
 
 # Coverage-guided fuzzing, a minute per target; ARGS="--target json --seconds 600" goes on longer.
 fuzz:
