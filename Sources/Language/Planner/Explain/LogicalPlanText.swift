@@ -123,7 +123,8 @@ public enum LogicalPlanText {
         return "Unnest\(n.keepsUnmatched ? " LEFT" : "") \(expression) AS (\(columns))"
       case .union: return "Union"
       case .function(let n):
-        let keys = n.keys.isEmpty ? "" : " by (\(zip(n.keys, n.inputs).map { list($0, $1.schema.fields.map(\.name)) }.joined(separator: " = ")))"
+        let keys =
+          n.keys.isEmpty ? "" : " by (\(zip(n.keys, n.inputs).map { list($0, $1.schema.fields.map(\.name)) }.joined(separator: " = ")))"
         return "Function \(n.id)\(keys)\(n.order == .arrival ? " as rows arrive" : "")\(n.details.isEmpty ? "" : ": \(n.details)")"
       case .sort(let n):
         let keys = n.keys.map { "\($0.expression.sql(names)) \($0.isAscending ? "ASC" : "DESC")" }.joined(separator: ", ")
