@@ -107,7 +107,12 @@ import Testing
     let found = statistics.operators.first { $0.operatorID.hasPrefix(test.id) }
     let part = try #require(found, "\(statistics.operators.map(\.operatorID))")
     #expect(part.rowsIn == test.rowsIn)
-    #expect(part.stateMax.keys == test.keys)
+    if test.id == "lookup" {
+      // Each partition that is asked anything reads the whole table.
+      #expect((1...parallelism).map { $0 * test.keys }.contains(part.stateMax.keys))
+    } else {
+      #expect(part.stateMax.keys == test.keys)
+    }
     #expect(part.stateMax.bytes > 0)
     #expect(part.watermark == .end)
     // A late row is known where it was read.
